@@ -1,0 +1,7 @@
+// Package checkpoint keeps the positions of log sources: [Ledger] tells which are
+// safe to store, [Store] stores them.
+//
+// A position is safe once all before it is done for good, so that nothing is
+// missing after a crash. A Ledger works that out and does no I/O; a Store is one
+// small file and knows nothing of what the positions mean.
+package checkpoint
