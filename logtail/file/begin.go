@@ -1,0 +1,197 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"pullcause/logtail"
+)
+
+// begin opens the file to start with. It reports false, and says why, if there
+// is none yet. statErr is what looking at the path yielded.
+func (f *follower) begin(statErr error) bool {
+	s, off, err := f.first(statErr)
+	if err != nil {
+		f.await(err)
+		return false
+	}
+	return f.adoptAt(s, off)
+}
+
+func (f *follower) first(statErr error) (*stream, int64, error) {
+	switch {
+	case f.start != nil:
+		return f.resume(statErr)
+	case f.last != nil:
+		// It is closed, so another file may have its id by now.
+		s, _, err := f.successor(fileID{}, f.last.mtime)
+		if s == nil {
+			return nil, 0, err
+		}
+		return s, f.readBefore(s), nil
+	case statErr != nil:
+		if errors.Is(statErr, fs.ErrNotExist) {
+			f.whole = true
+		}
+		return nil, 0, statErr
+	}
+	s, err := openStream(f.cfg.Path)
+	if err != nil || f.whole {
+		return s, 0, err
+	}
+	off, err := s.lookBack(time.Now(), f.cfg.Lookback, f.cfg.LineTime)
+	if err != nil {
+		s.close()
+		return nil, 0, err
+	}
+	return s, off, nil
+}
+
+// resume finds the file of the stored position: under the path, else renamed,
+// else as a copy. As long as the path names nothing it keeps looking.
+func (f *follower) resume(statErr error) (*stream, int64, error) {
+	p, err := newPlace(*f.start)
+	if err != nil {
+		return f.resumeLost(p, statErr, err.Error())
+	}
+	named, err := openStream(f.cfg.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, err
+	}
+	if named != nil && p.maybe(named.id) && named.holds(p) {
+		return named, p.offset, nil
+	}
+	named.close()
+	if s := f.renamed(p); s != nil {
+		return s, p.offset, nil
+	}
+	if p.fp.size >= telling {
+		if s := f.search(p.offset, p.heads); s != nil {
+			return s, p.offset, nil
+		}
+	}
+	return f.resumeLost(p, statErr, "its file was removed, compressed or truncated")
+}
+
+// maybe reports whether the file with this id can be the place's. The device
+// says little: it may have another number after the machine restarted.
+func (p place) maybe(id fileID) bool {
+	return id == p.hint.id || id.ino == p.hint.id.ino && p.fp.size > 0
+}
+
+func (p place) heads(s *stream) bool { return p.fp.fits(s.head) }
+
+// renamed opens the file of a place under the name that rotation gave it.
+func (f *follower) renamed(p place) *stream {
+	found, err := f.siblings()
+	if err != nil {
+		f.complain(err)
+	}
+	for _, s := range found {
+		if !p.maybe(s.id) {
+			continue
+		}
+		o, err := openStream(s.path)
+		if err != nil {
+			continue
+		}
+		if o.holds(p) {
+			return o
+		}
+		o.close()
+	}
+	return nil
+}
+
+// resumeLost goes on where the stored position is of no use: with the oldest file
+// that was made after the lost one, else at the beginning of the current one.
+func (f *follower) resumeLost(p place, statErr error, why string) (*stream, int64, error) {
+	if statErr != nil {
+		return nil, 0, statErr
+	}
+	s := f.bornAfter(p)
+	if s == nil {
+		var err error
+		if s, err = openStream(f.cfg.Path); err != nil {
+			return nil, 0, err
+		}
+	}
+	f.log.Warn("the stored position fits no file: going on at the beginning of another",
+		"path", s.real, "why", why, "stream", f.start.Stream, "offset", f.start.Offset)
+	f.lost(logtail.LostPosition, 0, fmt.Sprintf("the stored position in %s fits no file: %s; what was written before that is not known", f.cfg.Path, why))
+	return s, 0, nil
+}
+
+// bornAfter opens the oldest rotated file that was made after that of a place.
+func (f *follower) bornAfter(p place) *stream {
+	if p.hint.born == 0 {
+		return nil
+	}
+	if at, err := statPath(f.cfg.Path); err != nil || p.maybe(at.id) {
+		return nil // the same file, truncated: all others are older
+	}
+	found, err := f.siblings()
+	if err != nil {
+		f.complain(err)
+	}
+	for _, s := range found {
+		o, err := openStream(s.path)
+		if err != nil {
+			continue
+		}
+		if o.born > p.hint.born && s.size > 0 {
+			return o
+		}
+		o.close()
+	}
+	return nil
+}
+
+// fail gives up the current file after an error and goes on from there later.
+func (f *follower) fail(err error) bool {
+	pos := f.cur.pos(f.lines.off)
+	f.release()
+	f.start = &pos
+	f.await(err)
+	return false
+}
+
+// await says why there is nothing to read and slows down the attempts.
+func (f *follower) await(err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		f.backoff = 0
+	} else {
+		f.backoff = min(max(2*f.backoff, f.cfg.Poll), maxBackoff)
+	}
+	f.src.update(func(st *logtail.Status) { st.State = logtail.StateWaiting })
+	f.complain(err)
+}
+
+// complain puts an error into the status, and into the log if it is a new one.
+func (f *follower) complain(err error) {
+	text := advice(err)
+	f.src.update(func(st *logtail.Status) { st.Error = text })
+	if text != f.failure {
+		f.failure = text
+		f.log.Warn("cannot read the log file", "error", text)
+	}
+}
+
+// advice is the error with what to do about it.
+func advice(err error) string {
+	text := err.Error()
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		text = p.Path + ": " + p.Err.Error() // the same whether stat or open failed
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return text + ": waiting for it to appear"
+	case errors.Is(err, fs.ErrPermission):
+		return text + ": run as root or as a member of the file's group, and let SELinux allow it"
+	case errors.Is(err, errNotRegular):
+		return text + ": give the path of the log file itself"
+	}
+	return text
+}

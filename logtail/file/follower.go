@@ -1,0 +1,282 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"pullcause/logtail"
+)
+
+const (
+	// maxSteps bounds the files that one turn goes through, so that the loop's
+	// owner hears of it even if a file is truncated all the time.
+	maxSteps = 64
+	// maxBackoff is the longest wait after a file could not be opened.
+	maxBackoff = 30 * time.Second
+	// clockTick is the coarsest step in which file systems count time. Within it a
+	// file may be truncated and filled to the same size without looking otherwise.
+	clockTick = 2 * time.Second
+)
+
+// follower is one run of a [Source]. All of it belongs to one goroutine.
+//
+// Each turn looks at the path and does one of three things: it reads on in the
+// current stream if the path still names it (follow); it drains the current
+// stream and goes over to the one that comes next (leave); or, with no stream
+// open, it looks for the place to begin (begin).
+type follower struct {
+	src   *Source
+	cfg   *Config
+	log   *slog.Logger
+	out   logtail.Handler
+	watch *watch // nil = poll only
+
+	pace pace
+
+	cur   *stream // nil while there is nothing to read
+	lines *cutter // of cur
+	more  bool    // the handler wants the next line whatever it is
+
+	seen    info      // of cur when it was looked at last
+	settled bool      // seen is old enough for any later change to show
+	moved   time.Time // since when the path has named another file; zero if it does not
+	past    past      // what was read before cur
+	last    *info     // of the file read last, if cur is nil because it was removed
+	start   *logtail.Position
+	whole   bool // a file that appears now is read from its beginning
+	gen     uint64
+	backoff time.Duration
+	failure string // what is wrong, as logged last
+}
+
+func newFollower(s *Source, h logtail.Handler) *follower {
+	f := &follower{
+		src: s, cfg: &s.cfg, log: s.cfg.Logger.With("source", s.cfg.Name),
+		out: h, lines: newCutter(), start: s.start, pace: pace{poll: s.cfg.Poll},
+	}
+	if s.start != nil {
+		f.gen = s.start.Generation
+	}
+	if s.cfg.Watcher != nil {
+		f.watch = s.cfg.Watcher.watch(s.cfg.Path)
+	}
+	s.update(func(st *logtail.Status) { st.State = logtail.StateWaiting })
+	return f
+}
+
+// stop leaves things such that another run can go on.
+func (f *follower) stop() {
+	if f.cur != nil {
+		pos := f.cur.pos(f.lines.off)
+		f.start = &pos
+		f.release()
+	}
+	if f.watch != nil {
+		f.watch.close()
+	}
+	f.src.start = f.start
+	f.src.update(func(st *logtail.Status) { st.State = logtail.StateStopped })
+}
+
+// release closes the current file.
+func (f *follower) release() {
+	if f.watch != nil {
+		f.watch.release()
+	}
+	f.cur.close()
+	f.cur = nil
+}
+
+func (f *follower) wake() <-chan struct{} {
+	if f.watch == nil {
+		return nil
+	}
+	return f.watch.c
+}
+
+// turn reads all that can be read now.
+func (f *follower) turn(ctx context.Context, woken bool) {
+	live := f.watch != nil && f.watch.refresh()
+	armed := live && f.watch.isArmed()
+	got := f.look(ctx)
+	if live && !got && !armed && f.cur != nil && f.watch.arm(f.cur.file) {
+		got = f.look(ctx) // what came before it was armed
+	}
+	f.pace.turned(live, got, woken, armed && f.watch.isArmed())
+	f.src.turned(f.behind(), f.pace.wake(), time.Now())
+}
+
+// look reports whether anything was read.
+func (f *follower) look(ctx context.Context) bool {
+	gen, end := f.gen, f.lines.end()
+	for range maxSteps {
+		if ctx.Err() != nil || !f.step(ctx) {
+			break
+		}
+	}
+	return f.gen != gen || f.lines.end() != end
+}
+
+// delay is how long to wait for a wake-up.
+func (f *follower) delay() time.Duration {
+	now := time.Now()
+	switch {
+	case f.backoff > 0:
+		return f.backoff
+	case !f.moved.IsZero():
+		return max(f.moved.Add(f.cfg.Poll).Sub(now), 0)
+	case f.cur == nil || !f.settled:
+		return f.pace.delay(now, 1)
+	}
+	return f.pace.delay(now, stretch)
+}
+
+// step reports whether there may be more to do.
+func (f *follower) step(ctx context.Context) bool {
+	at, err := statPath(f.cfg.Path)
+	if f.cur == nil && !f.begin(err) {
+		return false
+	}
+	if err == nil && at.id == f.cur.id {
+		return f.follow(ctx, at)
+	}
+	return f.leave(ctx, err)
+}
+
+// follow reads on in the file that the path names.
+func (f *follower) follow(ctx context.Context, at info) bool {
+	f.moved = time.Time{}
+	known := f.seen
+	if at.size == known.size && at.mtime.Equal(known.mtime) && f.settled {
+		return false // as it was when read to its end
+	}
+	f.seen, f.settled = at, time.Since(at.mtime) > clockTick
+	if at.size >= f.lines.end() && f.drain(ctx) {
+		return false
+	}
+	return f.truncated(known.size)
+}
+
+// leave reads the rest of a file that the path no longer names and goes over to
+// the next.
+func (f *follower) leave(ctx context.Context, pathErr error) bool {
+	f.settled = false // the new file is not watched yet
+	if ok, again := f.drainOld(ctx); !ok {
+		return again
+	}
+	next, between, err := f.successor(f.cur.id, f.seen.mtime)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.complain(err)
+	}
+	if next == nil || !between && !f.mayLeaveFor(next) {
+		next.close()
+		return f.abandon(pathErr)
+	}
+	// Once more: its writer may have been at work till now.
+	if ok, again := f.drainOld(ctx); !ok {
+		next.close()
+		return again
+	}
+	f.finish()
+	return f.adopt(next)
+}
+
+// drainOld reads the rest of a file that the path no longer names. If it reports
+// that the file is not at its end, it also reports whether to try again.
+func (f *follower) drainOld(ctx context.Context) (ok, again bool) {
+	known := f.seen.size
+	old, err := f.cur.stat()
+	if err != nil {
+		return false, f.fail(err)
+	}
+	f.seen = old
+	if old.size < f.lines.end() || !f.drain(ctx) {
+		return false, f.truncated(known)
+	}
+	if f.cur == nil || ctx.Err() != nil {
+		return false, false
+	}
+	return f.lines.end() >= old.size, true
+}
+
+// mayLeaveFor reports whether the path's new file can be taken for a proof that
+// nobody writes to the current one any more: it must have text, and a poll must
+// pass, since one of several writers may be late.
+func (f *follower) mayLeaveFor(next *stream) bool {
+	if f.cur.copied {
+		return true
+	}
+	if i, err := next.stat(); err != nil || i.size == 0 {
+		return false
+	}
+	if f.moved.IsZero() {
+		f.moved = time.Now()
+		return false
+	}
+	return time.Since(f.moved) >= f.cfg.Poll
+}
+
+// abandon closes a file that has no successor with text. That is done only to one
+// that was removed and has been quiet, since it takes disk space till then.
+func (f *follower) abandon(pathErr error) bool {
+	if f.seen.links > 0 || time.Since(f.cur.grown) < f.cfg.Poll {
+		return false
+	}
+	f.finish()
+	f.last = &f.seen
+	f.release()
+	if pathErr != nil {
+		f.await(pathErr)
+	}
+	return pathErr == nil
+}
+
+// drain reads the current file to its end. It reports false if that is no longer
+// the file it was: what was read last then is not handed over.
+func (f *follower) drain(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		room := f.lines.room()
+		n, err := f.cur.file.Read(room)
+		if err != nil && !errors.Is(err, io.EOF) {
+			f.fail(err)
+			return true
+		}
+		// Only after the read is it sure that what was read belongs to this head.
+		if same, err := f.cur.intact(); err != nil {
+			f.fail(err)
+			return true
+		} else if !same {
+			return false
+		}
+		f.take(n)
+		if n < len(room) {
+			break
+		}
+	}
+	f.lines.idle()
+	return true
+}
+
+// take passes on n bytes that were read.
+func (f *follower) take(n int) {
+	if n == 0 {
+		return
+	}
+	f.lines.add(n)
+	f.cur.grown = time.Now()
+	for p, ok := f.lines.next(); ok; p, ok = f.lines.next() {
+		f.pass(p, f.cur.grown)
+	}
+}
+
+// behind is how much of the current file is unread, as far as known.
+func (f *follower) behind() int64 {
+	if f.cur == nil {
+		return 0
+	}
+	return f.seen.size - f.lines.end()
+}

@@ -1,0 +1,148 @@
+package file
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"pullcause/logtail"
+)
+
+// headLen is how many bytes at the start of a file tell it from others.
+const headLen = 256
+
+// fileID is a file while it exists. After a restart it may name another one:
+// file systems use inode numbers again.
+type fileID struct {
+	dev, ino uint64
+}
+
+// info is what a stat tells.
+type info struct {
+	id    fileID
+	size  int64
+	mtime time.Time
+	links uint64
+	mode  fs.FileMode
+}
+
+func newInfo(fi fs.FileInfo) info {
+	i := info{size: fi.Size(), mtime: fi.ModTime(), links: 1, mode: fi.Mode()}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		i.id = fileID{dev: uint64(st.Dev), ino: st.Ino}
+		i.links = uint64(st.Nlink)
+	}
+	return i
+}
+
+// statPath follows symlinks.
+func statPath(path string) (info, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return info{}, err
+	}
+	return newInfo(fi), nil
+}
+
+// fingerprint identifies a file by its first line, so by its content alone: the
+// file keeps it when it is renamed and hands it on when it is copied. The first
+// line is whole before anything is handed over, so the fingerprint is the same
+// for all records of a file, before and after a restart. Log lines begin with a
+// time, which makes first lines differ.
+type fingerprint struct {
+	size int // bytes that it covers; 0 = the first line is not there yet
+	sum  uint64
+}
+
+// newFingerprint takes the first bytes of a file, [headLen] if there are as many.
+func newFingerprint(head []byte) fingerprint {
+	head = head[:min(len(head), headLen)]
+	if i := bytes.IndexByte(head, '\n'); i >= 0 {
+		head = head[:i+1]
+	} else if len(head) < headLen {
+		return fingerprint{}
+	}
+	return fingerprint{size: len(head), sum: xxhash.Sum64(head)}
+}
+
+// wholeFingerprint covers all of head: for a file that ends within its first line.
+func wholeFingerprint(head []byte) fingerprint {
+	return fingerprint{size: len(head), sum: xxhash.Sum64(head)}
+}
+
+// fits reports whether a file that begins with head may be the one.
+func (f fingerprint) fits(head []byte) bool {
+	return len(head) >= f.size && (f.size == 0 || xxhash.Sum64(head[:f.size]) == f.sum)
+}
+
+// String is the form of [logtail.Position].Stream: "118-5d41402abc4b2a76".
+func (f fingerprint) String() string {
+	return fmt.Sprintf("%d-%016x", f.size, f.sum)
+}
+
+func parseFingerprint(s string) (fingerprint, error) {
+	size, sum, _ := strings.Cut(s, "-")
+	n, err := strconv.ParseUint(size, 10, 16)
+	if err != nil || n > headLen {
+		return fingerprint{}, fmt.Errorf("stream %.80q: got length %.20q, want 0 to %d", s, size, headLen)
+	}
+	h, err := strconv.ParseUint(sum, 16, 64)
+	if err != nil || len(sum) != 16 {
+		return fingerprint{}, fmt.Errorf("stream %.80q: got checksum %.20q, want 16 hexadecimal digits", s, sum)
+	}
+	return fingerprint{size: int(n), sum: h}, nil
+}
+
+// hint is where a file was: enough to find it again before others that begin
+// alike, and to tell which ones were made after it.
+type hint struct {
+	id   fileID
+	born int64 // nanoseconds since 1970; 0 = the file system does not say
+}
+
+// String is the form of [logtail.Position].Hint.
+func (h hint) String() string {
+	return fmt.Sprintf("%x-%x-%x", h.id.dev, h.id.ino, uint64(h.born))
+}
+
+// parseHint never fails: without a hint the fingerprint decides alone.
+func parseHint(s string) hint {
+	parts := strings.Split(s, "-")
+	if len(parts) != 3 {
+		return hint{}
+	}
+	var n [3]uint64
+	for i, p := range parts {
+		v, err := strconv.ParseUint(p, 16, 64)
+		if err != nil {
+			return hint{}
+		}
+		n[i] = v
+	}
+	return hint{id: fileID{dev: n[0], ino: n[1]}, born: int64(n[2])}
+}
+
+// place is a stored position, taken apart.
+type place struct {
+	fp     fingerprint
+	hint   hint
+	offset int64
+}
+
+func newPlace(p logtail.Position) (place, error) {
+	fp, err := parseFingerprint(p.Stream)
+	if err != nil {
+		return place{}, err
+	}
+	if p.Offset < 0 {
+		return place{}, fmt.Errorf("stream %s: got offset %d, want 0 or more", p.Stream, p.Offset)
+	}
+	return place{fp: fp, hint: parseHint(p.Hint), offset: p.Offset}, nil
+}

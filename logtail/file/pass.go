@@ -1,0 +1,104 @@
+package file
+
+import (
+	"bytes"
+	"time"
+
+	"pullcause/logtail"
+)
+
+// pass looks at a piece, hands over what is wanted of it and reports progress.
+// This is the path that noise takes: it allocates nothing and cuts no line.
+func (f *follower) pass(p piece, now time.Time) {
+	if p.nuls > 0 {
+		f.lost(logtail.LostBinary, p.nuls, "NUL bytes stood where a line should begin; a file that was truncated under a writer that does not append looks so")
+	}
+	lines := int64(1)
+	if p.cut > 0 {
+		f.passLong(p, now)
+	} else {
+		lines = int64(bytes.Count(p.text, []byte{'\n'}))
+		f.passLines(p.text, p.off, now)
+	}
+	f.advance(logtail.Progress{Lines: lines, Bytes: p.end - p.off + p.nuls}, p.end, now)
+}
+
+func (f *follower) advance(p logtail.Progress, off int64, now time.Time) {
+	p.Pos = f.cur.pos(off)
+	f.src.passed(p, f.behind(), now)
+	f.out.Progress(p)
+}
+
+// passLines goes through whole lines. text ends with a newline.
+func (f *follower) passLines(text []byte, off int64, now time.Time) {
+	for i := 0; i < len(text); {
+		if !f.more && f.cfg.Filter != nil {
+			hit := f.cfg.Filter(text[i:])
+			if hit < 0 {
+				return
+			}
+			i += bytes.LastIndexByte(text[i:i+hit], '\n') + 1
+		}
+		n := bytes.IndexByte(text[i:], '\n')
+		f.hand(text[i:i+n], off+int64(i), off+int64(i+n)+1, 0, now)
+		i += n + 1
+	}
+}
+
+// passLong takes the first part of a line that is too long.
+func (f *follower) passLong(p piece, now time.Time) {
+	if f.more || f.cfg.Filter == nil || f.cfg.Filter(p.text) >= 0 {
+		f.hand(p.text, p.off, p.end, p.cut, now)
+		return
+	}
+	f.lostLong(p.cut)
+}
+
+// hand hands over one line. cut is how much of it is not in line.
+func (f *follower) hand(line []byte, off, end, cut int64, now time.Time) {
+	if n := leadingNULs(line); n > 0 {
+		f.lost(logtail.LostBinary, int64(n), "NUL bytes stood before a line; a crash of the machine leaves such holes")
+		line = line[n:]
+		off += int64(n)
+	}
+	if n := len(line) - f.lines.max; n > 0 {
+		line = line[:f.lines.max]
+		cut += int64(n)
+	}
+	if cut > 0 {
+		f.lostLong(cut)
+	}
+	f.more = f.out.Handle(logtail.Record{
+		Source: f.cfg.Name, Program: f.cfg.Program, Observed: now,
+		Body: line, Truncated: cut > 0,
+		Pos: f.cur.pos(off), End: f.cur.pos(end),
+	})
+}
+
+// finish hands over what stands behind the last newline of a file that will not
+// grow any more, and remembers the file.
+func (f *follower) finish() {
+	p, ok := f.lines.rest()
+	if p.nuls > 0 {
+		f.lost(logtail.LostBinary, p.nuls, "NUL bytes stood at the end of a file")
+	}
+	if ok {
+		f.cur.identifyWhole()
+		now := time.Now()
+		if f.more || f.cfg.Filter == nil || f.cfg.Filter(p.text) >= 0 {
+			f.hand(p.text, p.off, p.end, p.cut, now)
+		} else if p.cut > 0 {
+			f.lostLong(p.cut)
+		}
+		f.advance(logtail.Progress{Lines: 1, Bytes: p.end - p.off + p.nuls}, p.end, now)
+	}
+	f.past.add(f.cur, f.lines.off)
+}
+
+func (f *follower) lostLong(cut int64) {
+	f.lost(logtail.LostLineTooLong, cut, "a line is longer than 1 MiB; the rest of it was not looked at")
+}
+
+func (f *follower) lost(reason string, n int64, detail string) {
+	f.out.Lost(logtail.Loss{Source: f.cfg.Name, Reason: reason, Count: 1, Bytes: n, Detail: detail})
+}

@@ -1,0 +1,111 @@
+package file
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// sibling is a file beside the log that a rotation may have made of it.
+type sibling struct {
+	path string
+	info
+}
+
+// isRotated reports whether name is one that rotation gives to the file base:
+// "x.log.1", "x.log-20260102", "x.log.old", "x.log.20260102-150405" (kubelet),
+// "x-2026-01-02T15-04-05.000.log" (lumberjack). Compressed files are none: what
+// is in them cannot be continued at an offset.
+func isRotated(base, name string) bool {
+	for _, ext := range []string{".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z", ".zip", ".tmp", ".swp"} {
+		if strings.HasSuffix(name, ext) {
+			return false
+		}
+	}
+	if mark, ok := strings.CutPrefix(name, base); ok {
+		return isMark(mark)
+	}
+	ext := filepath.Ext(base)
+	mark, ok := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
+	if !ok {
+		return false
+	}
+	mark, ok = strings.CutSuffix(mark, ext)
+	return ok && isMark(mark)
+}
+
+// isMark reports whether s is what a rotation adds to a name. It must be strict:
+// "kube-proxy.log" is no rotated "kube.log".
+func isMark(s string) bool {
+	if len(s) < 2 || !strings.ContainsRune(".-_", rune(s[0])) {
+		return s == "~"
+	}
+	s = s[1:]
+	return s[0] >= '0' && s[0] <= '9' || slices.Contains([]string{"old", "bak", "prev"}, s)
+}
+
+// siblings lists the files that rotation made of any of the given names, by
+// directory; the one that was written to longest ago comes first.
+func siblings(dirs map[string][]string) ([]sibling, error) {
+	// A rotation that is under way may hide a file from a single listing.
+	var found []sibling
+	for range 5 {
+		again, err := list(dirs)
+		if err != nil {
+			return nil, err
+		}
+		if slices.EqualFunc(found, again, func(a, b sibling) bool { return a.id == b.id }) {
+			return again, nil
+		}
+		found = again
+	}
+	return found, nil
+}
+
+func list(dirs map[string][]string) ([]sibling, error) {
+	// All names count in all directories: the target of "x.log" may be "x-1.log"
+	// there, and the one after it "x-2.log".
+	bases := slices.Concat(slices.Collect(maps.Values(dirs))...)
+	var found []sibling
+	for dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			rotated := func(base string) bool { return isRotated(base, e.Name()) }
+			if !e.Type().IsRegular() || !slices.ContainsFunc(bases, rotated) {
+				continue
+			}
+			if fi, err := e.Info(); err == nil { // else it is gone meanwhile
+				found = append(found, sibling{filepath.Join(dir, e.Name()), newInfo(fi)})
+			}
+		}
+	}
+	slices.SortFunc(found, older)
+	return found, nil
+}
+
+// older orders by the last write. Within one tick of the file system's clock the
+// names decide: of "x.log.2" and "x.log.1" the longer or greater number is older;
+// of dates the smaller one is.
+func older(a, b sibling) int {
+	if c := a.mtime.Compare(b.mtime); c != 0 {
+		return c
+	}
+	x, y := filepath.Ext(a.path), filepath.Ext(b.path)
+	if isSmallNumber(x) && isSmallNumber(y) {
+		return cmp.Or(cmp.Compare(len(y), len(x)), cmp.Compare(y, x))
+	}
+	return cmp.Compare(a.path, b.path)
+}
+
+// isSmallNumber tells ".12" from a date.
+func isSmallNumber(ext string) bool {
+	return len(ext) > 1 && len(ext) < 6 && strings.Trim(ext[1:], "0123456789") == ""
+}

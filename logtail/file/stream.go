@@ -1,0 +1,170 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"pullcause/logtail"
+)
+
+// errNotRegular is what opening a directory, pipe or device yields.
+var errNotRegular = errors.New("not a regular file")
+
+// stream is an open log file under whatever name it has now. The open file
+// keeps its content reachable when it is renamed or removed.
+type stream struct {
+	file *os.File
+	id   fileID
+	born int64
+	real string // its name, free of symlinks, when it was opened
+	// head is the first bytes as seen so far, up to headLen. It is compared after
+	// each read: when it differs, the file was truncated and filled again.
+	head []byte
+	fp   fingerprint
+	// copied is set for a copy that a copying rotation made. Nobody writes to it.
+	copied bool
+	grown  time.Time // when something was read from it last, or when it was opened
+
+	source     string // the fields of its positions
+	name, hint string
+	gen        uint64
+}
+
+// openStream opens a regular file at its beginning.
+func openStream(path string) (*stream, error) {
+	// A pipe that took the file's place must not block us, hence O_NONBLOCK.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStream(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	s.real = path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		s.real = real
+	}
+	return s, nil
+}
+
+func newStream(f *os.File) (*stream, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: errNotRegular}
+	}
+	s := &stream{
+		file: f, id: newInfo(fi).id, born: born(f), grown: time.Now(),
+		head: make([]byte, 0, headLen),
+	}
+	if _, err := s.intact(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// close may be called on nil.
+func (s *stream) close() {
+	if s != nil {
+		_ = s.file.Close() // only read from: nothing can be lost
+	}
+}
+
+func (s *stream) stat() (info, error) {
+	fi, err := s.file.Stat()
+	if err != nil {
+		return info{}, err
+	}
+	return newInfo(fi), nil
+}
+
+// restarted is the same file after it was truncated: a new stream.
+func (s *stream) restarted() (*stream, error) {
+	n, err := newStream(s.file)
+	if err != nil {
+		return nil, err
+	}
+	n.real = s.real
+	return n, nil
+}
+
+// begin sets where to read, and whose positions it makes.
+func (s *stream) begin(source string, gen uint64, off int64) error {
+	if _, err := s.file.Seek(off, io.SeekStart); err != nil {
+		return err
+	}
+	s.source, s.gen = source, gen
+	s.hint = hint{id: s.id, born: s.born}.String()
+	s.identify()
+	return nil
+}
+
+func (s *stream) identify() {
+	if s.fp.size == 0 {
+		s.fp = newFingerprint(s.head)
+	}
+	s.name = s.fp.String()
+}
+
+// identifyWhole is for a file that ends before its first line does.
+func (s *stream) identifyWhole() {
+	if s.fp.size == 0 {
+		s.fp = wholeFingerprint(s.head)
+		s.name = s.fp.String()
+	}
+}
+
+func (s *stream) pos(off int64) logtail.Position {
+	return logtail.Position{Source: s.source, Stream: s.name, Offset: off, Hint: s.hint, Generation: s.gen}
+}
+
+// intact reads the head again. It reports false if the file begins otherwise
+// than before, and remembers more of the head as the file grows.
+func (s *stream) intact() (bool, error) {
+	var b [headLen]byte
+	n, err := s.file.ReadAt(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("read the beginning of %s: %w", s.file.Name(), err)
+	}
+	if n < len(s.head) || !bytes.Equal(b[:len(s.head)], s.head) {
+		return false, nil
+	}
+	if n > len(s.head) {
+		s.head = append(s.head[:0], b[:n]...)
+		s.identify()
+	}
+	return true, nil
+}
+
+// holds reports whether this is the file of a stored place.
+func (s *stream) holds(p place) bool {
+	i, err := s.stat()
+	return err == nil && p.offset <= i.size && p.fp.fits(s.head)
+}
+
+// breaksAt reports whether a line begins at an offset: there is the end of the
+// file or a newline (or a NUL) before it.
+func (s *stream) breaksAt(off int64) bool {
+	var b [1]byte
+	if off == 0 {
+		return true
+	}
+	if _, err := s.file.ReadAt(b[:], off-1); err != nil {
+		return false
+	}
+	if b[0] == '\n' || b[0] == 0 {
+		return true
+	}
+	i, err := s.stat()
+	return err == nil && off == i.size
+}

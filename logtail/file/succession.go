@@ -1,0 +1,190 @@
+package file
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"pullcause/logtail"
+)
+
+const (
+	// maxPast is how many files that were read are remembered.
+	maxPast = 32
+	// telling is how much of a head is enough to take two files for copies of
+	// one another.
+	telling = 32
+)
+
+// past remembers files that were read, so that none is read twice.
+type past struct {
+	files []pastFile
+}
+
+type pastFile struct {
+	id   fileID
+	head []byte
+	off  int64
+}
+
+func (p *past) add(s *stream, off int64) {
+	p.files = append(p.files, pastFile{s.id, s.head, off})
+	if n := len(p.files) - maxPast; n > 0 {
+		p.files = slices.Delete(p.files, 0, n)
+	}
+}
+
+// read says how far a file, or the one that it is a copy of, was read.
+func (p *past) read(s *stream) int64 {
+	for _, f := range slices.Backward(p.files) {
+		if (f.id == s.id || len(f.head) >= telling) && bytes.HasPrefix(s.head, f.head) {
+			return f.off
+		}
+	}
+	return 0
+}
+
+// successor opens the file that comes after one that was last written to at the
+// given time: the oldest of the rotated files that were written to later (one
+// between), else the one that the path names. It is nil if there is none.
+func (f *follower) successor(id fileID, written time.Time) (next *stream, between bool, err error) {
+	// The path first: whatever is rotated from now on is this one or comes later.
+	named, err := openStream(f.cfg.Path)
+	found, listErr := f.siblings()
+	if listErr != nil {
+		f.complain(listErr)
+	}
+	for _, s := range found {
+		if s.size == 0 || s.id == id || s.mtime.Before(written) || named != nil && s.id == named.id {
+			continue
+		}
+		if next := f.openUnread(s); next != nil {
+			named.close()
+			return next, true, nil
+		}
+	}
+	return named, false, err
+}
+
+func (f *follower) siblings() ([]sibling, error) {
+	dirs, _ := lookups(f.cfg.Path)
+	if f.cur != nil {
+		dir, name := filepath.Split(f.cur.real)
+		dir = filepath.Clean(dir)
+		dirs[dir] = append(dirs[dir], name)
+	}
+	return siblings(dirs)
+}
+
+// openUnread opens a rotated file unless all of it was read.
+func (f *follower) openUnread(s sibling) *stream {
+	o, err := openStream(s.path)
+	if err != nil {
+		return nil // gone meanwhile, or not for us
+	}
+	copied := f.cur != nil && len(f.cur.head) >= telling && bytes.HasPrefix(o.head, f.cur.head)
+	if o.id != s.id || copied || f.past.read(o) >= s.size {
+		o.close()
+		return nil
+	}
+	return o
+}
+
+// truncated goes on after the current file was cut: first in the copy that was
+// made of it, if there is one, then in what was written to it since.
+func (f *follower) truncated(known int64) bool {
+	unread := max(known, f.lines.end()) - f.lines.off
+	f.log.Info("log file was truncated", "path", f.cur.file.Name(), "read", f.lines.off, "unread", unread)
+	if c := f.copyOf(f.cur.head, f.lines.off); c != nil {
+		return f.adoptAt(c, f.lines.off)
+	}
+	if unread > 0 {
+		f.lost(logtail.LostRotation, unread, fmt.Sprintf("%s was truncated before it was read to its end, and no copy of it was found; rotate by renaming instead of copying", f.cfg.Path))
+	}
+	s, err := f.cur.restarted()
+	if err != nil {
+		return f.fail(err)
+	}
+	return f.adoptAt(s, 0)
+}
+
+// copyOf opens the newest copy of a file that reaches at least as far as off.
+func (f *follower) copyOf(head []byte, off int64) *stream {
+	if len(head) < telling {
+		return nil
+	}
+	return f.search(off, func(s *stream) bool { return bytes.HasPrefix(s.head, head) })
+}
+
+// search opens the newest rotated file that pleases match and has a line
+// beginning at off.
+func (f *follower) search(off int64, match func(*stream) bool) *stream {
+	found, err := f.siblings()
+	if err != nil {
+		f.complain(err)
+	}
+	for _, s := range slices.Backward(found) {
+		if s.size < off {
+			continue
+		}
+		o, err := openStream(s.path)
+		if err != nil {
+			continue
+		}
+		if match(o) && o.breaksAt(off) {
+			o.copied = true
+			return o
+		}
+		o.close()
+	}
+	return nil
+}
+
+// adopt makes a file the current one, from where it was read to before.
+func (f *follower) adopt(s *stream) bool {
+	return f.adoptAt(s, f.readBefore(s))
+}
+
+// readBefore says how far a file was read in this run; 0 for a new one.
+func (f *follower) readBefore(s *stream) int64 {
+	off := f.past.read(s)
+	if i, err := s.stat(); err != nil || off > i.size {
+		return 0
+	}
+	return off
+}
+
+// adoptAt makes a file the current one. It returns true: there may be something
+// to read.
+func (f *follower) adoptAt(s *stream, off int64) bool {
+	f.gen++
+	if err := s.begin(f.cfg.Name, f.gen, off); err != nil {
+		s.close()
+		f.complain(&fs.PathError{Op: "seek", Path: s.file.Name(), Err: err})
+		return false
+	}
+	rotated := f.cur != nil || f.last != nil
+	if f.cur != nil && f.cur.file != s.file {
+		f.cur.close()
+	}
+	f.log.Debug("reading", "path", s.real, "offset", off, "inode", s.id.ino)
+	f.cur = s
+	f.lines.reset(off)
+	f.seen, f.settled, f.moved, f.last, f.start = info{}, false, time.Time{}, nil, nil
+	f.whole, f.backoff, f.failure = true, 0, ""
+	if f.watch != nil {
+		f.watch.release()
+		f.watch.renew()
+	}
+	f.src.update(func(st *logtail.Status) {
+		st.State, st.Error = logtail.StateReading, ""
+		if rotated {
+			st.Rotations++
+		}
+	})
+	f.advance(logtail.Progress{}, off, time.Now())
+	return true
+}
