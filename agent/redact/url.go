@@ -1,0 +1,178 @@
+package redact
+
+import "strings"
+
+// URL returns the URL s without userinfo, and with every query value replaced
+// but those of ns, scope and service, which name a registry, a repository and
+// a token service.
+func URL(s string) string {
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		s = s[:i+1] + query(s[i+1:])
+	}
+	return Text(s)
+}
+
+// query redacts all of a query string, whatever its values hold.
+func query(q string) string {
+	var out strings.Builder
+	for i := 0; i < len(q); {
+		n := strings.IndexAny(q[i:], "&#")
+		if n < 0 {
+			n = len(q) - i
+		}
+		key, value, pair := strings.Cut(q[i:i+n], "=")
+		switch {
+		case pair && (value == "" || isPublicParameter(key)):
+			out.WriteString(q[i : i+n])
+		case pair:
+			out.WriteString(key + "=" + Replacement)
+		case hasWord(key):
+			out.WriteString(Replacement)
+		default:
+			out.WriteString(key)
+		}
+		i += n
+		if i < len(q) {
+			out.WriteByte(q[i])
+			i++
+		}
+	}
+	return out.String()
+}
+
+// isPublicParameter reports whether the value of a query parameter may be
+// shown: ns is what containerd tells a mirror (core/remotes/docker/resolver.go),
+// scope and service are those of a token URL (OCI distribution, token spec).
+func isPublicParameter(key string) bool {
+	return key == "ns" || key == "scope" || key == "service"
+}
+
+// userinfo redacts what stands before the @ of a URL whose authority begins at
+// i.
+func (x *scanner) userinfo(i int) int {
+	if i >= x.url {
+		x.url = bareEnd(x.s, i)
+		x.at = strings.LastIndexByte(x.s[i:x.url], '@') + i // i-1 if there is none
+	}
+	end := i
+	for end < x.url && x.s[end] != '/' && x.s[end] != '?' && x.s[end] != '#' {
+		end++
+	}
+	at := strings.LastIndexByte(x.s[i:end], '@') + i
+	if at < i && badPort(x.s[i:end]) {
+		at = x.at // a password with a slash in it
+	}
+	if at <= i || startsDigest(x.s[at+1:]) {
+		return i
+	}
+	return x.replace(i, at)
+}
+
+// badPort reports whether an authority ends in a colon and something that is
+// no port, which then must be the beginning of a password.
+func badPort(authority string) bool {
+	i := strings.LastIndexByte(authority, ':')
+	if i < 0 || i == len(authority)-1 || strings.HasSuffix(authority, "]") {
+		return false
+	}
+	for _, c := range []byte(authority[i+1:]) {
+		if !isDigit(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// looseUserinfo redacts user:password before an @ outside of a URL, as in
+// HTTP_PROXY=user:password@proxy:3128. An image name:tag@sha256:… stays.
+func (x *scanner) looseUserinfo(at int) int {
+	if at < x.url || at+1 >= len(x.s) || !isWord(x.s[at+1]) || startsDigest(x.s[at+1:]) {
+		return at + 1
+	}
+	start, colon := at, false
+	for start > x.done && at-start < maxKey && isUserinfo(x.s[start-1]) {
+		start--
+		colon = colon || x.s[start] == ':'
+	}
+	if !colon || x.s[start] == ':' || x.s[at-1] == ':' {
+		return at + 1
+	}
+	return x.replace(start, at)
+}
+
+// isUserinfo reports whether c is one of the characters that userinfo may hold
+// (RFC 3986 section 3.2.1), but for those that end a word in prose.
+func isUserinfo(c byte) bool {
+	return isWord(c) || strings.IndexByte("-._~!$*+%:^#", c) >= 0
+}
+
+// startsDigest reports whether s begins with the algorithm of a digest, or is
+// what was left of it when the text was cut.
+func startsDigest(s string) bool {
+	for _, algorithm := range [...]string{"sha256:", "sha512:", "sha384:"} {
+		if strings.HasPrefix(s, algorithm) || len(s) < len(algorithm) && strings.HasPrefix(algorithm, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// bareQuery redacts a query that is no key=value list.
+func (x *scanner) bareQuery(i int) int {
+	if i > x.url || i <= x.pair {
+		return i
+	}
+	end := i
+	for end < x.url && x.s[end] != '&' {
+		if x.s[end] == '=' {
+			x.pair = end
+			return i
+		}
+		end++
+	}
+	end = trimPunctuation(x.s, i, end)
+	if hasWord(x.s[i:end]) {
+		x.replace(i, end)
+	}
+	return end
+}
+
+func hasWord(s string) bool {
+	for i := range len(s) {
+		if isWord(s[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// percent looks at percent-encoded separators: %3D is =, %3A%2F%2F is ://.
+func (x *scanner) percent(i int) int {
+	rest := x.s[i:]
+	switch {
+	case hasPrefixFold(rest, "%3d"):
+		return x.equalsPair(i, i+len("%3D"))
+	case hasPrefixFold(rest, "%3a%2f%2f"):
+		return x.encodedUserinfo(i + len("%3A%2F%2F"))
+	case hasPrefixFold(rest, "%3a"):
+		return x.encodedPair(i)
+	}
+	return i + 1
+}
+
+// encodedUserinfo redacts what stands before the %40 of a percent-encoded URL
+// whose authority begins at i.
+func (x *scanner) encodedUserinfo(i int) int {
+	for j := i; j < len(x.s) && !endsWord(x.s, j); j++ {
+		if x.s[j] != '%' {
+			continue
+		}
+		if hasPrefixFold(x.s[j:], "%2f") {
+			break
+		}
+		if hasPrefixFold(x.s[j:], "%40") && !startsDigest(x.s[j+len("%40"):]) {
+			return x.replace(i, j)
+		}
+	}
+	return i
+}

@@ -1,0 +1,164 @@
+package redact
+
+import "strings"
+
+// value redacts the value that begins at i, quoted or not, of a key that names
+// a secret. An Authorization value keeps its scheme.
+func (x *scanner) value(i int, key string) int {
+	if n := quoteAt(x.s, i); n > 0 {
+		end := closingQuote(x.s, i, n)
+		return x.replaceValue(i+n, end, key)
+	}
+	if strings.HasPrefix(x.s[i:], "--") {
+		return i // a flag, no value
+	}
+	end := trimPunctuation(x.s, i, fieldEnd(x.s, i))
+	if isSchemeWord(x.s[i:end]) {
+		return x.replaceValue(i, lineEnd(x.s, i), key)
+	}
+	return x.replaceValue(i, end, key)
+}
+
+func (x *scanner) replaceValue(start, end int, key string) int {
+	v := x.s[start:end]
+	if isPlaceholder(v) {
+		return end
+	}
+	if word, rest, found := strings.Cut(v, " "); found && isSchemeWord(word) && strings.TrimSpace(rest) != "" {
+		return x.replace(start+len(word)+1, end)
+	}
+	return x.replace(start, end)
+}
+
+// isPlaceholder reports whether v stands for no value at all.
+func isPlaceholder(v string) bool {
+	switch v {
+	case "", "<nil>", "nil", "null", "none", "true", "false", "[]", "{}", "map[]", `""`, "''", Replacement:
+		return true
+	}
+	return false
+}
+
+// quoteAt returns the length of the opening quote at s[i], with the
+// backslashes before it; 0 if there is none.
+func quoteAt(s string, i int) int {
+	n := i
+	for n < len(s) && s[n] == '\\' {
+		n++
+	}
+	if n < len(s) && (s[n] == '"' || s[n] == '\'' && n == i) {
+		return n + 1 - i
+	}
+	return 0
+}
+
+// closingQuote returns the end of a quoted value whose opening quote, n bytes
+// long, is at i: text quoted at the same depth. Without one the value goes to
+// the end of the line, which was cut.
+func closingQuote(s string, i, n int) int {
+	quote := s[i+n-1]
+	slashes := 0
+	for j := i + n; j < len(s); j++ {
+		switch {
+		case s[j] == '\\':
+			slashes++
+			continue
+		case s[j] == quote && slashes < n, s[j] == '\n':
+			return j - slashes
+		}
+		slashes = 0
+	}
+	return len(s)
+}
+
+// bareEnd returns the end of the unquoted word or URL at s[i].
+func bareEnd(s string, i int) int {
+	for i < len(s) && !endsWord(s, i) {
+		i++
+	}
+	return i
+}
+
+// endsWord reports whether an unquoted word ends at s[i]: at a space, a quote
+// at any depth, an angle bracket, or an escaped newline.
+func endsWord(s string, i int) bool {
+	c := s[i]
+	return c <= ' ' || c == '"' || c == '`' || c == '<' || c == '>' || c == '\\' && endsInEscape(s[i:])
+}
+
+// endsInEscape reports whether the backslashes at the beginning of s quote
+// something that ends a word.
+func endsInEscape(s string) bool {
+	i := 0
+	for i < len(s) && s[i] == '\\' {
+		i++
+	}
+	return i == len(s) || strings.IndexByte(`"nrt`, s[i]) >= 0
+}
+
+// fieldEnd returns the end of the unquoted value at s[i], which may be one of
+// several: a=1,b=2 or a=1&b=2 or {A:1,B:2}.
+func fieldEnd(s string, i int) int {
+	for ; i < len(s) && !endsWord(s, i); i++ {
+		switch s[i] {
+		case '&':
+			return i
+		case '%':
+			if hasPrefixFold(s[i:], "%26") {
+				return i
+			}
+		case '\\':
+			if strings.HasPrefix(s[i:], `\u0026`) {
+				return i
+			}
+		case ',', ';':
+			if startsField(s[i+1:]) {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// startsField reports whether s begins with a key and what separates it from
+// its value.
+func startsField(s string) bool {
+	n := 0
+	for n < len(s) && isKey(s[n]) {
+		n++
+	}
+	return n > 0 && n < len(s) && (s[n] == '=' || s[n] == ':')
+}
+
+// trimPunctuation returns the end of s[i:end] without the punctuation that
+// belongs to the sentence around it.
+func trimPunctuation(s string, i, end int) int {
+	for end > i && strings.IndexByte(":,;.)]}'", s[end-1]) >= 0 {
+		end--
+	}
+	return end
+}
+
+func lineEnd(s string, i int) int {
+	for ; i < len(s); i++ {
+		if c := s[i]; c == '\n' || c == '"' || c == '\'' || c == '\\' && endsInEscape(s[i:]) {
+			return i
+		}
+	}
+	return i
+}
+
+// looksSecret reports whether a word of prose can be a password: it holds both
+// letters and digits and is neither a path, a URL, a digest nor the beginning
+// of a further error.
+func looksSecret(v string) bool {
+	if strings.HasSuffix(v, ":") || strings.ContainsAny(v, "/") || startsDigest(v) {
+		return false
+	}
+	letters, digits := false, false
+	for _, c := range []byte(v) {
+		letters = letters || isLetter(c)
+		digits = digits || isDigit(c)
+	}
+	return letters && digits
+}
