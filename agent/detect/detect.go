@@ -1,0 +1,184 @@
+package detect
+
+import (
+	"bytes"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"pullcause/agent/redact"
+	"pullcause/logtail"
+)
+
+// Bounds of what leaves this package, in bytes; see also [MaxRaw].
+const (
+	maxImage = 4 << 10
+	maxName  = 512 // of pods, containers, reasons, ids
+	maxError = 1 << 10
+)
+
+// Detect emits what a record says about pulls of images: nothing for most
+// records, several signals where one line speaks of several containers. loc is
+// the zone in which the node writes times without one; nil is UTC.
+func Detect(rec logtail.Record, loc *time.Location, emit func(Signal)) {
+	d := detection{rec: rec, loc: orUTC(loc), emit: emit}
+	for body := rec.Body; len(body) > 0; {
+		end, _ := firstRecord(body)
+		d.record(body[:end], 0)
+		body = body[min(len(body), end+1):]
+	}
+}
+
+// detection is one call of Detect.
+type detection struct {
+	rec  logtail.Record
+	loc  *time.Location
+	emit func(Signal)
+
+	entry entry
+	raw   string // of entry, once it was asked for
+}
+
+// maxNesting bounds how often a record may be the text inside another one.
+const maxNesting = 2
+
+// record reads one record and reports whether it said anything.
+func (d *detection) record(body []byte, depth int) bool {
+	e := open(body)
+	if e.format == klog && len(e.head) > 0 && bytes.IndexByte(body, '\n') >= 0 {
+		e = open(cleaned(body, e.head))
+	}
+	d.entry, d.raw = e, ""
+	switch e.format {
+	case klog:
+		return d.klog()
+	case text:
+		return d.plain(valid(string(e.message)))
+	}
+	return d.fields() || depth < maxNesting && d.wrapped(depth)
+}
+
+// fields reads a record of keys and values: logrus of the runtimes, or the
+// kubelet's JSON.
+func (d *detection) fields() bool {
+	msg, f, ok := d.entry.fields().message()
+	if !ok {
+		return false
+	}
+	if d.entry.format == object {
+		if _, ok := f.get("caller"); ok {
+			return d.kubelet(msg, f)
+		}
+	}
+	return d.containerd(msg, f) || d.crio(msg, f) || d.dockerd(msg, f) || d.crictl(msg)
+}
+
+// wrappers are the fields in which a log driver or a supervisor keeps the line
+// of another program: docker's json-file, journalctl -o json, k0s.
+var wrappers = [...]string{"log", "MESSAGE", "message", "msg"}
+
+// wrapped looks for a record inside of a field.
+func (d *detection) wrapped(depth int) bool {
+	outer := d.entry
+	f := outer.fields()
+	if outer.format == logfmt {
+		if _, supervised := f.get("component"); !supervised {
+			return false
+		}
+	}
+	for _, key := range wrappers {
+		v, ok := f.get(key)
+		if !ok || v.enc != quoted {
+			continue
+		}
+		inner := []byte(strings.TrimRight(v.text(), "\n"))
+		if e := open(inner); e.format != text {
+			return d.record(inner, depth+1)
+		}
+	}
+	return false
+}
+
+// signal begins a signal of this record.
+func (d *detection) signal(kind Kind, program string) Signal {
+	return Signal{
+		Kind: kind, Program: program, Time: d.time(), Observed: d.rec.Observed,
+		Pos: d.rec.Pos, End: d.rec.End,
+	}
+}
+
+// time is when the record was written. What the log system stamped is surer
+// than a text without year and zone.
+func (d *detection) time() time.Time {
+	if !d.rec.Time.IsZero() && (d.entry.format == klog || d.entry.format == text) {
+		return d.rec.Time
+	}
+	ref := d.rec.Time
+	if ref.IsZero() {
+		ref = d.rec.Observed
+	}
+	if t, ok := d.entry.time(ref, d.loc); ok {
+		return t
+	}
+	return d.rec.Time
+}
+
+// send emits a signal that tells of something gone wrong, with its raw record.
+// All of its text is redacted and bounded here.
+func (d *detection) send(s Signal) {
+	if d.raw == "" {
+		d.raw = clean(withoutSpec(whole(d.entry)), MaxRaw)
+	}
+	s.Raw = d.raw
+	s.Reason, s.RequestID = clean(s.Reason, maxName), clean(s.RequestID, maxName)
+	s.Container, s.Pod = clean(s.Container, maxName), s.Pod.clean()
+	s.Host.Host, s.Host.Error = clean(s.Host.Host, maxName), clean(s.Host.Error, maxError)
+	s.Host.URL, s.Host.Method = bounded(redact.URL(s.Host.URL), maxImage), clean(s.Host.Method, maxName)
+	d.sendBare(s)
+}
+
+// sendBare emits a signal of a pull that goes well, without its record: it
+// would only be carried around.
+func (d *detection) sendBare(s Signal) {
+	s.Image = clean(s.Image, maxImage)
+	d.emit(s)
+}
+
+func (p Pod) clean() Pod {
+	return Pod{Namespace: clean(p.Namespace, maxName), Name: clean(p.Name, maxName), UID: clean(p.UID, maxName)}
+}
+
+// whole is the text of a record, with what others put in front of it.
+func whole(e entry) string {
+	n := len(e.head)
+	if n == 0 {
+		return string(e.body)
+	}
+	return string(e.head) + string(e.body)
+}
+
+// clean redacts s and bounds it to limit bytes. What is cut is cut at a space,
+// so that no half of a credential is left that redaction does not know.
+func clean(s string, limit int) string {
+	const slack = 4 << 10
+	if len(s) > limit+slack {
+		s = s[:limit+slack]
+		s = s[:strings.LastIndexByte(s, ' ')+1]
+	}
+	if s == "" {
+		return ""
+	}
+	return bounded(redact.Text(s), limit)
+}
+
+// bounded cuts s to limit bytes of valid UTF-8.
+func bounded(s string, limit int) string {
+	s = valid(s)
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}

@@ -1,0 +1,168 @@
+package detect
+
+import "strings"
+
+// eventOccurred reads the kubelet's line on an event (verbosity 3):
+// `"Event occurred" object="ns/name" fieldPath="spec.containers{app}" …`.
+func (d *detection) eventOccurred(f fields) {
+	s := d.signal(PullFailed, Kubelet)
+	object, _ := f.get("object")
+	s.Pod = podRef(object)
+	s.ContainerKind, s.Container = fieldPath(f.text("fieldPath"))
+	d.event(s, f.text("message"))
+}
+
+// eventObject reads the older form of that line: `Event(v1.ObjectReference{
+// Kind:"Pod", Namespace:"ns", Name:"p", UID:"u", …, FieldPath:"…"}): type:
+// 'Warning' reason: 'Failed' Failed to pull image …`.
+func (d *detection) eventObject(text string) {
+	object, rest, found := strings.Cut(text, "}): type: '")
+	if !found {
+		return
+	}
+	_, message, found := between(rest, "' reason: '", "' ")
+	if !found {
+		return
+	}
+	s := d.signal(PullFailed, Kubelet)
+	s.Pod = Pod{Namespace: member(object, "Namespace"), Name: member(object, "Name"), UID: member(object, "UID")}
+	s.ContainerKind, s.Container = fieldPath(member(object, "FieldPath"))
+	d.event(s, message)
+}
+
+// member is a string in a struct that was printed with %#v.
+func member(object, key string) string {
+	_, rest, found := strings.Cut(object, " "+key+":")
+	if !found {
+		return ""
+	}
+	v, _, _ := cutQuoted(rest)
+	return v
+}
+
+// fieldPath reads "spec.initContainers{name}".
+func fieldPath(path string) (kind ContainerKind, name string) {
+	path, name, _ = strings.Cut(strings.TrimSuffix(path, "}"), "{")
+	switch path {
+	case "spec.containers":
+		return KindContainer, name
+	case "spec.initContainers":
+		return KindInit, name
+	case "spec.ephemeralContainers":
+		return KindEphemeral, name
+	}
+	return "", ""
+}
+
+// event emits what the message of an event says, s holding what is known of
+// its object. Messages about anything but a failed pull say nothing.
+func (d *detection) event(s Signal, message string) {
+	message = strings.TrimPrefix(message, "(combined from similar events): ")
+	if reason, found := strings.CutPrefix(message, "Error: "); found {
+		if reason = strings.TrimSpace(reason); imageReason(reason) {
+			s.told(reason, "")
+			d.send(s)
+		}
+		return
+	}
+	if strings.HasPrefix(message, "Error syncing pod") {
+		d.syncText(message, s.Pod, s.Program)
+		return
+	}
+	for _, begin := range sandboxEvents {
+		if failure, found := strings.CutPrefix(message, begin); found {
+			d.sandboxFailed(failure, s.Pod, s.Program)
+			return
+		}
+	}
+	if m, ok := parseImageMessage(message); ok {
+		s.told(m.reason, message)
+		d.send(s)
+	}
+}
+
+// sandboxEvents are how the messages of FailedCreatePodSandBox begin.
+var sandboxEvents = [...]string{"Failed to create pod sandbox: ", "Failed create pod sandbox: "}
+
+// plain reads a line that no program wrote as a log: events as kubectl prints
+// them, or what a client said. In the log of a known program it is a line of a
+// record that was not put together, of which only the last is of use.
+func (d *detection) plain(text string) bool {
+	text = strings.TrimRight(text, "\r\n")
+	if strings.Contains(text, startFailedMark) {
+		d.startFailedText(text)
+		return true
+	}
+	if d.rec.Program != "" && d.rec.Program != Event {
+		return false
+	}
+	n := messageStart(text)
+	if n < 0 {
+		return d.clientOutput(text)
+	}
+	head, message := text[:n], text[n:]
+	if strings.HasPrefix(message, "Error syncing pod") && strings.TrimSpace(head) == "" {
+		d.syncText(message, Pod{}, Kubelet)
+		return true
+	}
+	s := d.signal(PullFailed, Event)
+	s.Pod, s.ContainerKind, s.Container = eventColumns(head)
+	d.event(s, message)
+	return true
+}
+
+// eventWords are how the messages of events about failed pulls begin.
+var eventWords = [...]string{
+	"Failed to pull image ", "Back-off pulling image ", "Failed to inspect image ",
+	"Failed to apply default image tag ", "Container image ", "image pull failed for ",
+	"Error syncing pod", "Error: Err", "Error: Image", "Error: Invalid", "Error: Registry", "Error: Signature",
+	sandboxEvents[0], sandboxEvents[1],
+}
+
+// messageStart is where the message of an event begins in a line of columns,
+// or -1: the first of the known beginnings that stands at the start of a word.
+func messageStart(line string) int {
+	first := -1
+	for _, words := range eventWords {
+		n := strings.Index(line, words)
+		if n < 0 || first >= 0 && n >= first {
+			continue
+		}
+		if n == 0 || line[n-1] == ' ' || line[n-1] == '\t' {
+			first = n
+		}
+	}
+	return first
+}
+
+// eventColumns reads the object out of the columns in front of an event's
+// message. The layouts are those of kubectl: "get events" with and without
+// --all-namespaces and --output wide, the older one with a count and a kind,
+// "describe" (which names no object), and the e2e framework's "event for".
+func eventColumns(head string) (p Pod, kind ContainerKind, container string) {
+	words := strings.Fields(head)
+	for i, word := range words {
+		switch {
+		case strings.HasPrefix(word, "pod/"), strings.HasPrefix(word, "Pod/"):
+			p.Name = word[len("pod/"):]
+		case word == "Pod" && i > 0 && i+1 < len(words) && strings.HasPrefix(words[i+1], "spec."):
+			p.Name = words[i-1]
+		case word == "for" && i > 0 && words[i-1] == "event" && i+1 < len(words):
+			p.Name = strings.TrimSuffix(words[i+1], ":")
+		case strings.HasPrefix(word, "spec."):
+			kind, container = fieldPath(word)
+		}
+	}
+	if len(words) > 3 && !isAge(words[0]) && isAge(words[1]) && (words[2] == "Normal" || words[2] == "Warning") {
+		p.Namespace = words[0]
+	}
+	return p, kind, container
+}
+
+// isAge reports whether a word is how kubectl prints the age of an event.
+func isAge(word string) bool {
+	if word == "<invalid>" || word == "<unknown>" {
+		return true
+	}
+	return strings.Trim(word, "0123456789smhdy") == "" && strings.Trim(word, "0123456789") != ""
+}

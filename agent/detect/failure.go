@@ -1,0 +1,104 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+
+	"pullcause/agent/redact"
+)
+
+// Step is how far a pull had come when it failed, read from the wrappers of the
+// error.
+type Step string
+
+// The steps of a pull, in order.
+const (
+	StepUnknown   Step = ""
+	StepReference Step = "reference" // parsing the image name
+	StepPolicy    Step = "policy"    // pull policy, verifier, signature, the kubelet's own limits
+	StepResolve   Step = "resolve"   // asking for the manifest by tag or digest
+	StepAuthorize Step = "authorize" // asking for a token
+	StepFetch     Step = "fetch"     // reading manifests, configs and layers
+	StepCommit    Step = "commit"    // checking and storing what was read
+	StepUnpack    Step = "unpack"    // extracting layers into the snapshotter
+	StepRuntime   Step = "runtime"   // reaching the runtime itself
+)
+
+// RegistryError is one entry of a registry's error body, as the runtime prints
+// it (OCI distribution spec, error codes).
+type RegistryError struct {
+	Code    string // lower case with underscores: "toomanyrequests", "manifest_unknown"
+	Message string
+}
+
+// The values of [Failure.Token].
+const (
+	TokenAnonymous = "anonymous"
+	TokenOAuth     = "oauth"
+)
+
+// Failure is a parsed error chain: what containerd writes behind error=, the
+// kubelet behind err=, events behind "Failed to pull image". Facts that the
+// text does not tell are zero.
+type Failure struct {
+	// Text is the whole error, unquoted and redacted, at most [MaxFailure] bytes
+	// of valid UTF-8.
+	Text string
+	// Leaf is the innermost part, what really happened: "dial tcp: lookup r on
+	// 10.0.0.10:53: no such host", "403 Forbidden".
+	Leaf string
+	// Found is what the words of the chain say.
+	Found Findings
+	// GRPCCode is the CRI status that wraps the chain ("NotFound"), empty if none.
+	GRPCCode string
+	// Reference is the image that the runtime names in the chain (normalised).
+	Reference string
+	Step      Step
+	// Method and URL of the request that failed; URL is redacted.
+	Method, URL string
+	// Status and StatusText are read from the grammar of the error, never from
+	// digits elsewhere. 0 if there was no answer. StatusText is without the code.
+	Status     int
+	StatusText string
+	// Registry are the entries of the error body, in order.
+	Registry []RegistryError
+	// Token tells which kind of token request failed: "anonymous" (no
+	// credentials were sent) or "oauth" (they were), else empty.
+	Token string
+	// Lookup is the name that did not resolve, Resolver the DNS server asked.
+	Lookup, Resolver string
+	// Peer is the address that was dialled, ip:port; Proxy is set when that was
+	// an HTTP proxy.
+	Peer  string
+	Proxy bool
+	// Others are the further errors of an aggregate (several credentials tried,
+	// several mirrors), at most [MaxOthers].
+	Others []*Failure
+}
+
+// Bounds of a [Failure].
+const (
+	MaxFailure = 64 << 10 // bytes of Text
+	MaxOthers  = 8
+)
+
+// Code returns the first entry of the error body with one of the codes.
+func (f *Failure) Code(codes ...string) (RegistryError, bool) {
+	for _, e := range f.Registry {
+		if slices.Contains(codes, e.Code) {
+			return e, true
+		}
+	}
+	return RegistryError{}, false
+}
+
+// ParseFailure reads an error chain, from its outermost wrapper to what really
+// happened. It accepts any text, a cut one too, takes linear time and never
+// returns nil. What it knows stands in literal tables: failure_wrappers.go what chains
+// are made of, failure_phrases*.go what their ends say.
+func ParseFailure(text string) *Failure {
+	f := &Failure{Text: bounded(redact.Text(text), MaxFailure)}
+	c := chain{f: f, text: strings.TrimSpace(f.Text)}
+	c.read()
+	return f
+}

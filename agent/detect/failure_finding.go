@@ -1,0 +1,158 @@
+package detect
+
+import (
+	"iter"
+	"strings"
+)
+
+// Finding is one thing that the words of an error chain say. What it means for
+// the pull, and which of several matters, is not decided here.
+type Finding uint8
+
+// The findings.
+const (
+	noFinding Finding = iota
+
+	MalformedReference // the image name does not parse
+	UppercaseReference // because of an upper-case letter
+	NeverPull          // not on the node, and policy Never
+	PullQPSExceeded    // the kubelet's own limit
+	NoProgress         // cancelled for lack of progress
+	Canceled           // cancelled
+
+	NotFound           // the registry has no such manifest or blob
+	RepositoryUnknown  // nor the repository
+	DeniedOrAbsent     // the registry does not say which
+	NoBasicAuth        // it wants basic authentication and there are no credentials
+	BadCredentials     // user name or password is wrong
+	ExpiredCredentials // they were right once
+	AuthFailed         // some other failure of authentication
+	ForbiddenWord      // "Forbidden" or "denied", without a status
+	TooManyRequests    // rate limit
+	Unavailable        // the registry says that it does not work, or answers nonsense
+
+	NoPlatform       // no manifest for this platform
+	SchemaOne        // an image format of before 2017
+	UnknownMediaType // a format or compression that the runtime lacks
+
+	NoSuchHost        // NXDOMAIN
+	LookupTimeout     // the DNS server does not answer
+	LookupServfail    // it fails
+	LookupRefused     // it cannot be reached
+	LookupFailed      // any other failure of a lookup
+	ConnectionRefused // nothing listens
+	ConnectionReset   // the peer closed the connection
+	NoRoute           // no way to the address
+	NoHosts           // no host is configured to be asked
+	ConnectTimeout
+	HandshakeTimeout
+	HeaderTimeout
+	DeadlineExceeded
+	ProxyFailed   // the proxy could not be reached or used
+	ProxyAnswered // the proxy answered CONNECT with an error
+	ProxyAuth     // the proxy wants credentials
+
+	UnknownAuthority
+	CertificateExpired
+	CertificateNotYetValid
+	CertificateName
+	PlainHTTP // the server speaks HTTP on this port
+	TLSFailed // any other failure of TLS
+
+	WrongDigest
+	WrongSize
+	Truncated // less than announced came
+	Corrupt   // what came is no archive
+
+	NoSpace
+	NoInodes
+	Quota
+	PermissionDenied
+	WrongDiffID
+	Locked         // another pull holds the layer
+	LocalStorage   // a file of the runtime's own storage is at fault
+	ContentMissing // a blob that the runtime should have is not there
+	SocketGone     // a unix socket does not answer
+	RuntimeGone    // the runtime does not
+
+	SignatureDenied
+	VerifierDenied
+	PolicyDenied
+
+	CredentialPlugin
+	PullSecretMissing
+
+	findings // their number
+)
+
+// Findings is a set of findings.
+type Findings uint64
+
+// They must all fit.
+const _ = uint(64 - findings)
+
+// Has reports whether one of the findings is in the set.
+func (s Findings) Has(any ...Finding) bool {
+	for _, f := range any {
+		if s&(1<<f) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// All yields the findings in the order of their declaration.
+func (s Findings) All() iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
+		for f := noFinding + 1; f < findings; f++ {
+			if s.Has(f) && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// String lists the names of the findings, for tests and people.
+func (s Findings) String() string {
+	var names []string
+	for f := range s.All() {
+		names = append(names, f.String())
+	}
+	return strings.Join(names, " ")
+}
+
+func (s *Findings) add(f Finding) {
+	if f != noFinding {
+		*s |= 1 << f
+	}
+}
+
+// String is the finding's name in words.
+func (f Finding) String() string {
+	if int(f) >= len(findingNames) {
+		return ""
+	}
+	return findingNames[f]
+}
+
+var findingNames = [findings]string{
+	MalformedReference: "malformed-reference", UppercaseReference: "uppercase-reference", NeverPull: "never-pull",
+	PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled", NotFound: "not-found",
+	RepositoryUnknown: "repository-unknown", DeniedOrAbsent: "denied-or-absent", NoBasicAuth: "no-basic-auth",
+	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", AuthFailed: "auth-failed",
+	ForbiddenWord: "forbidden-word", TooManyRequests: "too-many-requests", Unavailable: "unavailable",
+	NoPlatform: "no-platform", SchemaOne: "schema-one", UnknownMediaType: "unknown-media-type",
+	NoSuchHost: "no-such-host", LookupTimeout: "lookup-timeout", LookupServfail: "lookup-servfail",
+	LookupRefused: "lookup-refused", LookupFailed: "lookup-failed", ConnectionRefused: "connection-refused",
+	ConnectionReset: "connection-reset", NoRoute: "no-route", NoHosts: "no-hosts", ConnectTimeout: "connect-timeout",
+	HandshakeTimeout: "handshake-timeout", HeaderTimeout: "header-timeout", DeadlineExceeded: "deadline-exceeded",
+	ProxyFailed: "proxy-failed", ProxyAnswered: "proxy-answered", ProxyAuth: "proxy-auth",
+	UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
+	CertificateNotYetValid: "certificate-not-yet-valid", CertificateName: "certificate-name", PlainHTTP: "plain-http",
+	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", WrongSize: "wrong-size", Truncated: "truncated",
+	Corrupt: "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",
+	PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",
+	LocalStorage: "local-storage", ContentMissing: "content-missing", SocketGone: "socket-gone",
+	RuntimeGone: "runtime-gone", SignatureDenied: "signature-denied", VerifierDenied: "verifier-denied",
+	PolicyDenied: "policy-denied", CredentialPlugin: "credential-plugin", PullSecretMissing: "pull-secret-missing",
+}

@@ -1,0 +1,163 @@
+package detect
+
+import "strings"
+
+// errorCodes are the entries of a registry's error body as runtimes print
+// them: the code in lower case with spaces, ": " and the message (OCI
+// distribution spec 1.1 "Error Codes"; containerd v2.4.2
+// core/remotes/docker/errcode.go; github.com/docker/distribution v2.8.3
+// registry/api/errcode). alone tells that the code also stands without a
+// message; the others are common words.
+var errorCodes = [...]struct {
+	text  string
+	alone bool
+}{
+	{"blob unknown", true}, {"blob upload invalid", true}, {"blob upload unknown", true},
+	{"denied", true}, {"digest invalid", true},
+	{"manifest blob unknown", true}, {"manifest invalid", true}, {"manifest unknown", true},
+	{"manifest unverified", true},
+	{"name invalid", true}, {"name unknown", true},
+	{"pagination number invalid", true},
+	{"size invalid", true},
+	{"tag invalid", true}, {"toomanyrequests", true},
+	{"unauthorized", true}, {"unavailable", false}, {"unknown", false}, {"unsupported", false},
+}
+
+// defaultMessages are what containers/image prints of an entry whose message
+// is the default one (go.podman.io/image v5.42.0 docker/errors.go).
+var defaultMessages = [...]struct{ text, code string }{
+	{"requested access to the resource is denied", "denied"},
+	{"authentication required", "unauthorized"},
+	{"repository name not known to registry", "name_unknown"},
+	{"blob unknown to registry", "blob_unknown"},
+	{"service unavailable", "unavailable"},
+}
+
+// Bounds of what is kept of an error body.
+const (
+	maxEntries = 8
+	maxMessage = 512 // bytes of a message
+)
+
+// registryError reads one entry of a registry's error body. Its message is the
+// registry's own text: nothing of the chain is looked for in it.
+func (c *chain) registryError(rest string) int {
+	switch rest[0] {
+	case 'b', 'd', 'm', 'n', 'p', 's', 't', 'u', 'r', 'a':
+	default:
+		return 0
+	}
+	for _, code := range errorCodes {
+		tail, ok := strings.CutPrefix(rest, code.text)
+		if !ok || !endsPhrase(tail) {
+			continue
+		}
+		hasMessage := strings.HasPrefix(tail, ": ")
+		if !hasMessage && !code.alone || !hasMessage && strings.HasPrefix(tail, "\"") {
+			return 0
+		}
+		n := len(code.text)
+		message := ""
+		if hasMessage {
+			message = c.message(tail[len(": "):])
+			n += len(": ") + len(message)
+		}
+		c.entry(strings.ReplaceAll(code.text, " ", "_"), message, n)
+		return n
+	}
+	for _, m := range defaultMessages {
+		if tail, ok := strings.CutPrefix(rest, m.text); ok && endsPhrase(tail) {
+			c.entry(m.code, m.text, len(m.text))
+			return len(m.text)
+		}
+	}
+	return 0
+}
+
+// message is the registry's text at the beginning of s: to the end of the
+// line, or to where CRI-O goes on.
+func (c *chain) message(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	s, _, _ = strings.Cut(s, "; artifact err: ")
+	return s
+}
+
+// entry notes one entry, n bytes long, and what its message says beside the
+// code.
+func (c *chain) entry(code, message string, n int) {
+	if c.leafEnd == 0 {
+		c.leafEnd = c.pos + n
+		if !c.told {
+			c.leaf = c.pos
+		}
+	}
+	if len(c.f.Registry) < maxEntries {
+		c.f.Registry = append(c.f.Registry, RegistryError{code, bounded(strings.TrimSpace(message), maxMessage)})
+	}
+	c.told = true
+	switch code {
+	case "manifest_unknown", "blob_unknown", "manifest_blob_unknown":
+		c.notThere("")
+	case "name_unknown":
+		c.notThere("")
+		c.found(RepositoryUnknown)
+	case "toomanyrequests":
+		c.found(TooManyRequests)
+		if c.f.Status == 0 {
+			c.f.Status, c.f.StatusText = 429, "Too Many Requests"
+		}
+	case "unavailable":
+		c.found(Unavailable)
+	case "unauthorized":
+		c.found(AuthFailed)
+		c.credentials(message)
+	case "denied":
+		c.denied(message)
+	}
+}
+
+// denied reads what a registry says with the code denied. Without a status it
+// is docker's word, and containers/image's, for two things: the default message
+// stands for a repository that is not there as well; any other names a right
+// that is missing.
+func (c *chain) denied(message string) {
+	if c.f.Status == 0 {
+		switch strings.ToLower(strings.TrimSpace(message)) {
+		case "", "denied", "requested access to the resource is denied", "access forbidden":
+			c.found(DeniedOrAbsent)
+		default:
+			c.found(ForbiddenWord)
+		}
+	}
+	c.credentials(message)
+}
+
+// credentials notes what a registry says about the credentials that it was
+// sent.
+func (c *chain) credentials(message string) {
+	message = strings.ToLower(message)
+	for _, m := range credentialMessages {
+		if strings.Contains(message, m.text) && (m.found != DeniedOrAbsent || c.f.Status == 0) {
+			c.found(m.found)
+		}
+	}
+}
+
+// credentialMessages are words in the messages of denied and unauthorized:
+// Amazon ECR ("Your authorization token has expired. Reauthenticate and try
+// again."), Docker Hub ("incorrect username or password"), GitLab ("HTTP Basic:
+// Access denied"), Google Artifact Registry ("(or it may not exist)").
+var credentialMessages = [...]struct {
+	text  string
+	found Finding
+}{
+	{"expired", ExpiredCredentials},
+	{"incorrect username or password", BadCredentials},
+	{"invalid username", BadCredentials},
+	{"invalid credentials", BadCredentials},
+	{"bad credentials", BadCredentials},
+	{"http basic: access denied", BadCredentials},
+	{"insufficient_scope", DeniedOrAbsent},
+	{"may not exist", DeniedOrAbsent},
+	{"does not exist", DeniedOrAbsent},
+}

@@ -1,0 +1,139 @@
+package detect
+
+import "strings"
+
+// kubeletText reads an unstructured line of the kubelet: nearly all of them up
+// to 1.18, some until 1.30. It reports whether it knows the line.
+func (d *detection) kubeletText(text string) bool {
+	switch {
+	case strings.HasPrefix(text, "Error syncing pod"):
+		d.syncText(text, Pod{}, Kubelet)
+	case strings.HasPrefix(text, "Event("):
+		d.eventObject(text)
+	case strings.HasPrefix(text, "SyncLoop (DELETE, "), strings.HasPrefix(text, "SyncLoop (REMOVE, "):
+		d.podsGoneText(text)
+	case strings.Contains(text, startFailedMark):
+		d.startFailedText(text)
+	case strings.Contains(text, "container start failed: "):
+		d.startFailedNoPod(text)
+	case strings.HasPrefix(text, "Failed getting credential "):
+		return d.credentialPlugin(value{raw: []byte(text)})
+	case strings.HasPrefix(text, "Unable to retrieve pull secret "):
+		d.pullSecretText(text)
+	default:
+		return d.imageServiceText(text) || d.sandboxText(text)
+	}
+	return true
+}
+
+// syncText reads `Error syncing pod uid ("name_namespace(uid)"), skipping: …`,
+// `Error syncing pod uid, skipping: …` and `Error syncing pod, skipping: …`.
+func (d *detection) syncText(text string, p Pod, program string) {
+	subject, errs, found := strings.Cut(text, "skipping: ")
+	if !found {
+		return
+	}
+	if _, quoted, found := strings.Cut(subject, "("); found {
+		name, _, _ := cutQuoted(quoted)
+		p = p.or(fullPodName(name))
+	}
+	d.syncErrors(errs, p, program)
+}
+
+// imageServiceText reads `PullImage "x" from image service failed: …`,
+// `ImageStatus "x" from image service failed: …`, `Pull image "x" failed: …`.
+func (d *detection) imageServiceText(text string) bool {
+	for _, begin := range [...]string{"PullImage ", "ImageStatus ", "Pull image "} {
+		rest, found := strings.CutPrefix(text, begin)
+		if !found {
+			continue
+		}
+		image, rest, quoted := cutQuoted(rest)
+		rest, failed := strings.CutPrefix(strings.TrimPrefix(rest, " from image service"), " failed: ")
+		if !quoted || !failed {
+			return false
+		}
+		s := d.signal(PullFailed, Kubelet)
+		s.Image, s.Failure = image, ParseFailure(rest)
+		d.send(s)
+		return true
+	}
+	return false
+}
+
+// sandboxText reads "RunPodSandbox from runtime service failed: …",
+// `CreatePodSandbox for pod "name_namespace(uid)" failed: …` and, of 1.1 and
+// before, `Failed to create pod infra container: …; Skipping pod "name_namespace"`.
+func (d *detection) sandboxText(text string) bool {
+	const infra = "Failed to create pod infra container: "
+	if failure, found := strings.CutPrefix(text, infra); found {
+		failure, skipped, _ := strings.Cut(failure, "; Skipping pod ")
+		name, _, _ := cutQuoted(skipped)
+		d.infraFailed(failure, fullPodName(name))
+		return true
+	}
+	if failure, found := strings.CutPrefix(text, "RunPodSandbox from runtime service failed: "); found {
+		d.sandboxFailed(failure, Pod{}, Kubelet)
+		return true
+	}
+	for _, begin := range [...]string{"CreatePodSandbox for pod ", "createPodSandbox for pod "} {
+		if rest, found := strings.CutPrefix(text, begin); found {
+			name, failure, _ := cutQuoted(rest)
+			d.sandboxFailed(strings.TrimPrefix(failure, " failed: "), fullPodName(name), Kubelet)
+			return true
+		}
+	}
+	return false
+}
+
+// infraFailed takes the failure of a pause container if docker lacked its image.
+func (d *detection) infraFailed(failure string, p Pod) {
+	image, ok := sandboxPull(failure)
+	if !ok && !strings.HasPrefix(failure, "no such image") {
+		return
+	}
+	s := d.signal(PullFailed, Kubelet)
+	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, ParseFailure(failure)
+	d.send(s)
+}
+
+// startFailedNoPod reads "container start failed: ErrImagePull: …" and "init
+// container start failed: …" (1.19 and before).
+func (d *detection) startFailedNoPod(text string) {
+	subject, rest, _ := strings.Cut(text, " start failed: ")
+	reason, message, _ := strings.Cut(rest, ": ")
+	if !imageReason(reason) {
+		return
+	}
+	s := d.signal(PullFailed, Kubelet)
+	s.ContainerKind = containerKind(subject)
+	s.told(reason, message)
+	d.send(s)
+}
+
+// pullSecretText reads "Unable to retrieve pull secret ns/secret for ns/pod due
+// to <error>.  The image pull may not succeed." (1.18 and before).
+func (d *detection) pullSecretText(text string) {
+	pod, rest, found := between(text, " for ", " due to ")
+	if !found {
+		return
+	}
+	failure, _, _ := strings.Cut(rest, ".  The image pull")
+	d.credentialProblem("", failure, podRef(value{raw: []byte(pod)}))
+}
+
+// podsGoneText reads `SyncLoop (DELETE, "api"): "a_ns(uid), b_ns(uid)"`.
+func (d *detection) podsGoneText(text string) {
+	_, list, found := strings.Cut(text, "): ")
+	if !found {
+		return
+	}
+	names, _, _ := cutQuoted(list)
+	n := 0
+	for name := range strings.SplitSeq(names, ", ") {
+		if p := fullPodName(name); p.Name != "" && n < maxPodsGone {
+			d.podGone(p)
+			n++
+		}
+	}
+}
