@@ -1,0 +1,118 @@
+package attempt
+
+import (
+	"net/url"
+	"strings"
+
+	"pullcause/agent/detect"
+)
+
+// maxHosts bounds the hosts kept of one attempt.
+const maxHosts = 32
+
+// dockerHub are the hosts that serve the registry docker.io.
+var dockerHub = [...]string{"docker.io", "registry-1.docker.io", "index.docker.io"}
+
+// concerns reports whether a host's outcome can belong to a pull of r: the URL
+// asks for its repository and tag, or, where no URL was written, the host is
+// its registry. sure is false for a guess.
+func concerns(h detect.Host, r ref) (yes, sure bool) {
+	if h.URL == "" {
+		return true, isOrigin(h.Host, r.registry)
+	}
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return false, false
+	}
+	if ns := u.Query().Get("ns"); ns != "" && !isOrigin(ns, r.registry) {
+		return false, false
+	}
+	path, found := strings.CutPrefix(u.Path, "/v2/")
+	if !found {
+		// A token server or a mirror with a path of its own.
+		return true, r.path != "" && strings.Contains(u.Query().Get("scope"), ":"+r.path+":")
+	}
+	repository, tag, found := strings.Cut(path, "/manifests/")
+	if !found {
+		repository, tag, _ = strings.Cut(path, "/blobs/")
+		return strings.HasSuffix(repository, r.path), false
+	}
+	same := strings.HasSuffix(repository, r.path) && tag == r.tag
+	return same, same
+}
+
+func isOrigin(host, registry string) bool {
+	if host == registry {
+		return true
+	}
+	if registry != dockerHub[0] {
+		return false
+	}
+	for _, hub := range dockerHub {
+		if host == hub {
+			return true
+		}
+	}
+	return false
+}
+
+// role tells what part a host plays in a pull from a registry.
+func role(h detect.Host, registry string) detect.Role {
+	switch {
+	case h.Role != "":
+		return h.Role
+	case registry == "" || h.Host == "":
+		return ""
+	case isOrigin(h.Host, registry):
+		return detect.RoleOrigin
+	default:
+		return detect.RoleMirror
+	}
+}
+
+// withTerminal adds the host that the terminal error names, unless it has been
+// told of already. Old runtimes write nothing else about a host.
+func withTerminal(hosts []detect.Host, f *detect.Failure, r ref) []detect.Host {
+	if f == nil || f.URL == "" {
+		return hosts
+	}
+	u, err := url.Parse(f.URL)
+	if err != nil || u.Host == "" {
+		return hosts
+	}
+	h := detect.Host{Host: u.Host, Method: f.Method, URL: f.URL, Status: f.Status, Error: f.Leaf}
+	if f.Token != "" {
+		h.Role = detect.RoleToken
+	}
+	h.Role = role(h, r.registry)
+	for i, known := range hosts {
+		if known.Host == h.Host || isOrigin(known.Host, r.registry) && h.Role == detect.RoleOrigin {
+			hosts[i] = merged(known, h)
+			return hosts
+		}
+	}
+	if len(hosts) >= maxHosts {
+		return hosts
+	}
+	return append(hosts, h)
+}
+
+// merged fills the gaps of what was told first with what was told later.
+func merged(h, later detect.Host) detect.Host {
+	if h.Method == "" {
+		h.Method = later.Method
+	}
+	if h.URL == "" {
+		h.URL = later.URL
+	}
+	if h.Status == 0 {
+		h.Status = later.Status
+	}
+	if h.Error == "" {
+		h.Error = later.Error
+	}
+	if h.Role == "" {
+		h.Role = later.Role
+	}
+	return h
+}

@@ -1,0 +1,308 @@
+package attempt
+
+import (
+	"slices"
+	"time"
+
+	"pullcause/agent/detect"
+)
+
+// Config of a [Joiner].
+type Config struct {
+	// Node goes into the uid of each attempt.
+	Node string
+	// Window is how long to wait for further lines after the first terminal one.
+	Window time.Duration
+	// Forget is after how long a pull that never ended is given up.
+	Forget time.Duration
+	// MaxOpen bounds the attempts that are being joined; beyond it the oldest
+	// is handed on early, or forgotten if nothing told of its end.
+	MaxOpen int
+}
+
+// tolerance is how far apart the clocks in two programs' lines about one
+// attempt may be. The kubelet writes its lines after the runtime's, once for
+// each secret it tried.
+const tolerance = 2 * time.Second
+
+// maxRecent bounds what is remembered of attempts that were handed on.
+const maxRecent = 1000
+
+// Joiner collects the lines of each pull until the attempt is whole. It is not
+// safe for concurrent use. The zero value is not usable; see [NewJoiner].
+type Joiner struct {
+	cfg   Config
+	refs  references
+	pulls map[string][]*pull // by key, oldest first
+	due   []*pull            // ended, in the order of their deadlines; may hold some that have left
+	begun []*pull            // in flight, in the order in which they began
+	count int
+
+	loose       []hostSeen
+	credentials []credentialSeen
+	images      map[container]string // what a container's image was
+	recent      map[string][]handedOn
+	recentOrder []string
+	forgotten   int64
+}
+
+// NewJoiner returns an empty joiner.
+func NewJoiner(cfg Config) *Joiner {
+	return &Joiner{
+		cfg:    cfg,
+		pulls:  make(map[string][]*pull),
+		images: make(map[container]string),
+		recent: make(map[string][]handedOn),
+	}
+}
+
+// Add takes one signal, read at now, and emits the attempts that it completes.
+// Signals of one source come in their order; those of several interleave.
+func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
+	switch s.Kind {
+	case detect.PullStarted:
+		j.start(s, now)
+	case detect.HostFailed:
+		j.addHost(s, now)
+	case detect.PullProgress:
+		j.progress(s)
+	case detect.PullStalled:
+		j.stall(s, now)
+	case detect.PullSucceeded:
+		j.succeed(s, now, emit)
+	case detect.CredentialProblem:
+		j.rememberCredential(s, now)
+	case detect.BackOff:
+		j.backOff(s, now)
+	case detect.PullFailed:
+		if fromRuntime(s) {
+			j.runtimeFailed(s, now, emit)
+		} else {
+			j.kubeletFailed(s, now, emit)
+		}
+	}
+	j.bound(emit)
+}
+
+// fromRuntime reports whether the runtime itself said so.
+func fromRuntime(s detect.Signal) bool {
+	return s.Program != detect.Kubelet && s.Program != detect.Event
+}
+
+func (j *Joiner) start(s detect.Signal, now time.Time) {
+	p := j.open(s, now)
+	p.a.Start = s.Time
+	j.begun = append(j.begun, p)
+}
+
+// progress notes how much was read. The line names the pull by its reference
+// alone; it is written just before the terminal line of the same pull.
+func (j *Joiner) progress(s detect.Signal) {
+	for _, p := range j.pulls[j.key(s)] {
+		if p.a.Bytes == 0 && !p.a.BackOff {
+			p.a.Bytes = s.Bytes
+			p.add(s)
+			return
+		}
+	}
+}
+
+func (j *Joiner) stall(s detect.Signal, now time.Time) {
+	p := j.firstInFlight(j.key(s))
+	if p == nil {
+		p = j.open(s, now)
+		j.end(p, s, now)
+	}
+	p.a.Stalled = true
+	p.add(s)
+}
+
+func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
+	if !fromRuntime(s) {
+		return
+	}
+	p := j.firstInFlight(j.key(s))
+	if p == nil {
+		p = j.open(s, now)
+	}
+	p.add(s)
+	p.a.Succeeded, p.a.Program = true, s.Program
+	p.setEnd(s)
+	j.handOn(p, emit)
+}
+
+func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
+	p := j.forRuntime(s)
+	if p == nil {
+		p = j.open(s, now)
+	}
+	j.end(p, s, now)
+	p.runtime = true
+	p.terminal = s
+	p.a.Program = s.Program
+	if s.Failure != nil {
+		p.a.Failure = s.Failure
+	}
+	p.setEnd(s)
+	p.add(s)
+	p.addPod(s)
+	j.collectHosts(p)
+	if p.whole() {
+		j.handOn(p, emit)
+	}
+}
+
+func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
+	j.resolveImage(&s)
+	p := j.forKubelet(s)
+	if p == nil {
+		if late, ok := j.late(s); ok {
+			emit(late)
+			return
+		}
+		p = j.open(s, now)
+	}
+	j.end(p, s, now)
+	if p.a.Program == "" {
+		p.a.Program, p.terminal = s.Program, s
+		p.setEnd(s)
+	}
+	if p.a.Failure == nil {
+		p.a.Failure = s.Failure
+	}
+	p.add(s)
+	p.addPod(s)
+	if p.whole() {
+		j.handOn(p, emit)
+	}
+}
+
+// backOff notes that a pod waits. It is held for the window too, so that the
+// failure it follows is known first, whichever log was read sooner.
+func (j *Joiner) backOff(s detect.Signal, now time.Time) {
+	j.resolveImage(&s)
+	for _, p := range j.pulls[j.key(s)] {
+		if p.a.BackOff && p.hasPod(s) {
+			return
+		}
+	}
+	p := j.open(s, now)
+	p.a.BackOff = true
+	p.a.Program, p.terminal, p.a.Failure = s.Program, s, s.Failure
+	p.setEnd(s)
+	p.add(s)
+	p.addPod(s)
+	j.end(p, s, now)
+}
+
+// open begins a new pull for a signal.
+func (j *Joiner) open(s detect.Signal, now time.Time) *pull {
+	image := signalImage(s)
+	parsed := j.refs.parse(image)
+	p := &pull{key: j.key(s), ref: parsed, seen: now}
+	p.a.Image, p.a.Ref, p.a.Registry = image, parsed.name, parsed.registry
+	p.a.Line = s.Line
+	p.terminal = s
+	p.add(s)
+	j.pulls[p.key] = append(j.pulls[p.key], p)
+	j.count++
+	return p
+}
+
+// end starts the window of a pull at its first terminal line.
+func (j *Joiner) end(p *pull, s detect.Signal, now time.Time) {
+	if p.ended {
+		return
+	}
+	p.ended = true
+	j.landed(p)
+	p.deadline = now.Add(j.cfg.Window)
+	if p.a.End.IsZero() {
+		p.setEnd(s)
+	}
+	j.due = append(j.due, p)
+}
+
+// landed takes a pull off the list of those in flight.
+func (j *Joiner) landed(p *pull) {
+	j.begun = slices.DeleteFunc(j.begun, func(q *pull) bool { return q == p })
+}
+
+// Expire emits the attempts whose window has ended by now, and forgets pulls
+// that never ended.
+func (j *Joiner) Expire(now time.Time, emit func(Attempt)) {
+	for len(j.due) > 0 && (j.due[0].gone || !j.due[0].deadline.After(now)) {
+		if p := j.nextDue(); !p.gone {
+			j.handOn(p, emit)
+		}
+	}
+	for len(j.begun) > 0 && now.Sub(j.begun[0].seen) > j.cfg.Forget {
+		j.forget()
+	}
+}
+
+// forget gives up the oldest pull in flight.
+func (j *Joiner) forget() {
+	j.remove(j.begun[0])
+	j.forgotten++
+}
+
+// Flush emits every attempt that has ended, at once. Pulls in flight stay.
+func (j *Joiner) Flush(emit func(Attempt)) {
+	for _, p := range j.due {
+		if !p.gone {
+			j.handOn(p, emit)
+		}
+	}
+	j.due = nil
+}
+
+// Deadline is when Expire has something to emit; ok is false if nothing waits.
+func (j *Joiner) Deadline() (at time.Time, ok bool) {
+	for _, p := range j.due {
+		if !p.gone {
+			return p.deadline, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// InFlight is the number of pulls that have begun and not ended.
+func (j *Joiner) InFlight() int {
+	return len(j.begun)
+}
+
+// Open are the spans of all lines that are not handed on yet.
+func (j *Joiner) Open() []map[string]Span {
+	spans := make([]map[string]Span, 0, j.count)
+	for _, pulls := range j.pulls {
+		for _, p := range pulls {
+			spans = append(spans, p.a.Spans)
+		}
+	}
+	return spans
+}
+
+// Forgotten is the number of pulls that began and were given up because
+// nothing told of their end.
+func (j *Joiner) Forgotten() int64 { return j.forgotten }
+
+// bound keeps the number of open pulls within MaxOpen, and the queue free of
+// those that have left.
+func (j *Joiner) bound(emit func(Attempt)) {
+	for len(j.due) > 0 && (j.due[0].gone || j.count > j.cfg.MaxOpen) {
+		if p := j.nextDue(); !p.gone {
+			j.handOn(p, emit)
+		}
+	}
+	for j.count > j.cfg.MaxOpen && len(j.begun) > 0 {
+		j.forget()
+	}
+}
+
+func (j *Joiner) nextDue() *pull {
+	p := j.due[0]
+	j.due[0] = nil
+	j.due = j.due[1:]
+	return p
+}

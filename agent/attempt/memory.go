@@ -1,0 +1,177 @@
+package attempt
+
+import (
+	"slices"
+	"time"
+
+	"pullcause/agent/detect"
+)
+
+// The bounds of what is remembered for a later line.
+const (
+	maxLoose      = 256
+	looseFor      = 10 * time.Minute // a pull may try hosts for that long
+	credentialFor = time.Minute
+)
+
+// hostSeen is a host's outcome whose pull is not known yet.
+type hostSeen struct {
+	s  detect.Signal
+	at time.Time
+}
+
+// credentialSeen is a credential problem that waits for the failure it causes.
+type credentialSeen struct {
+	s  detect.Signal
+	at time.Time
+}
+
+// addHost gives a host's outcome to the pull it belongs to, if one in flight
+// surely asks for the same; else keeps it until a failure claims it.
+func (j *Joiner) addHost(s detect.Signal, now time.Time) {
+	var guess *pull
+	for _, p := range j.begun {
+		yes, sure := concerns(s.Host, p.ref)
+		if !yes || p.hasHost(s.Host) {
+			continue
+		}
+		if sure {
+			p.addHost(s)
+			return
+		}
+		if guess == nil {
+			guess = p
+		}
+	}
+	if guess != nil && s.Host.URL == "" && j.InFlight() == 1 {
+		guess.addHost(s)
+		return
+	}
+	j.loose = slices.DeleteFunc(j.loose, func(h hostSeen) bool { return now.Sub(h.at) > looseFor })
+	if len(j.loose) >= maxLoose {
+		j.loose = slices.Delete(j.loose, 0, 1)
+	}
+	j.loose = append(j.loose, hostSeen{s: s, at: now})
+}
+
+func (p *pull) hasHost(h detect.Host) bool {
+	return slices.ContainsFunc(p.a.Hosts, func(have detect.Host) bool {
+		return have.Host == h.Host && have.Status == h.Status && have.Error == h.Error
+	})
+}
+
+func (p *pull) addHost(s detect.Signal) {
+	if len(p.a.Hosts) < maxHosts {
+		p.a.Hosts = append(p.a.Hosts, s.Host)
+	}
+	p.add(s)
+}
+
+// collectHosts claims the loose outcomes that belong to a failed pull, and the
+// credential problem that led to it.
+func (j *Joiner) collectHosts(p *pull) {
+	j.loose = slices.DeleteFunc(j.loose, func(h hostSeen) bool {
+		yes, sure := concerns(h.s.Host, p.ref)
+		if !yes || !sure || h.s.Time.After(p.a.End) || p.hasHost(h.s.Host) {
+			return false
+		}
+		p.addHost(h.s)
+		return true
+	})
+}
+
+func (j *Joiner) rememberCredential(s detect.Signal, now time.Time) {
+	j.credentials = slices.DeleteFunc(j.credentials, func(c credentialSeen) bool {
+		return now.Sub(c.at) > credentialFor
+	})
+	if len(j.credentials) >= maxLoose {
+		j.credentials = slices.Delete(j.credentials, 0, 1)
+	}
+	j.credentials = append(j.credentials, credentialSeen{s: s, at: now})
+}
+
+// credential is the problem that explains a failure: one about the same image
+// or the same pod, shortly before it.
+func (j *Joiner) credential(p *pull) *detect.Failure {
+	for _, c := range slices.Backward(j.credentials) {
+		image := signalImage(c.s)
+		sameImage := image != "" && sameRepository(j.refs.parse(image), p.ref)
+		if !sameImage && !p.hasPod(detect.Signal{Pod: c.s.Pod}) {
+			continue
+		}
+		if c.s.Failure != nil {
+			return c.s.Failure
+		}
+		return &detect.Failure{Text: c.s.Raw}
+	}
+	return nil
+}
+
+// sameRepository compares without the tag: a credential plugin is called for
+// the repository.
+func sameRepository(a, b ref) bool {
+	return a.path != "" && a.path == b.path && a.registry == b.registry
+}
+
+// handedOn is what is remembered of an attempt after it has left.
+type handedOn struct {
+	uid  string
+	end  time.Time
+	pods []Pod
+}
+
+// handOn emits a pull as an attempt and forgets it, but for its outline.
+func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
+	if !p.a.Succeeded && !p.a.BackOff {
+		p.a.Credential = j.credential(p)
+	}
+	j.remove(p)
+	a := p.finish(j.cfg.Node)
+	if !a.Succeeded && !a.BackOff {
+		j.remember(p.key, handedOn{uid: a.UID, end: a.End, pods: a.Pods})
+	}
+	emit(a)
+}
+
+func (j *Joiner) remove(p *pull) {
+	p.gone = true
+	j.landed(p)
+	j.count--
+	rest := slices.DeleteFunc(j.pulls[p.key], func(q *pull) bool { return q == p })
+	if len(rest) == 0 {
+		delete(j.pulls, p.key)
+		return
+	}
+	j.pulls[p.key] = rest
+}
+
+func (j *Joiner) remember(key string, h handedOn) {
+	if len(j.recentOrder) >= maxRecent {
+		oldest := j.recentOrder[0]
+		j.recentOrder = j.recentOrder[1:]
+		if rest := j.recent[oldest][1:]; len(rest) > 0 {
+			j.recent[oldest] = rest
+		} else {
+			delete(j.recent, oldest)
+		}
+	}
+	j.recent[key] = append(j.recent[key], h)
+	j.recentOrder = append(j.recentOrder, key)
+}
+
+// late answers a kubelet line about an attempt that has been handed on: the
+// pod belongs to it, but it is no attempt of its own.
+func (j *Joiner) late(s detect.Signal) (Attempt, bool) {
+	for i, h := range slices.Backward(j.recent[j.key(s)]) {
+		if !near(h.end, s.Time) || len(h.pods) > 0 && hasPod(s) && !samePod(h.pods[0], s) {
+			continue
+		}
+		a := FromSignal(s)
+		a.UID, a.Late, a.Hosts = h.uid, true, nil
+		if len(h.pods) == 0 {
+			j.recent[j.key(s)][i].pods = a.Pods
+		}
+		return a, true
+	}
+	return Attempt{}, false
+}

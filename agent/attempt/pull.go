@@ -1,0 +1,202 @@
+package attempt
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"pullcause/agent/detect"
+)
+
+// maxPods bounds the pods kept of one attempt.
+const maxPods = 100
+
+// pull is an attempt in the making.
+type pull struct {
+	key  string
+	ref  ref
+	a    Attempt
+	seen time.Time // when its first line was read
+	// terminal is the signal that the uid is made of.
+	terminal detect.Signal
+	// ended is set once a terminal line was read, runtime once that was the
+	// runtime's; deadline is when the window closes.
+	ended, runtime bool
+	deadline       time.Time
+	// podLines counts the kubelet's lines that name a pod; see lastWord.
+	podLines int
+	gone     bool
+	lines    []line
+}
+
+type line struct {
+	at  time.Time
+	raw string
+}
+
+// whole reports whether nothing more is to come: the runtime told of the end,
+// and whoever names the pod has had its last word.
+func (p *pull) whole() bool {
+	return p.runtime && p.podLines >= lastWord(p.a.Pods)
+}
+
+// lastWord is how many lines with the pod the kubelet writes about an attempt:
+// "container … start failed in pod" and "Error syncing pod", and for a sandbox
+// "Failed to create sandbox for pod", "CreatePodSandbox for pod failed" and
+// "Error syncing pod" (kubelet v1.24 to v1.37 pkg/kubelet/kuberuntime).
+func lastWord(pods []Pod) int {
+	if len(pods) > 0 && pods[0].Kind == detect.KindSandbox {
+		return 3
+	}
+	return 2
+}
+
+// add notes a line: its text, its place and its time.
+func (p *pull) add(s detect.Signal) {
+	p.addLine(s)
+	p.addSpan(s)
+	if p.a.Start.IsZero() || !s.Time.IsZero() && s.Time.Before(p.a.Start) {
+		p.a.Start = s.Time
+	}
+	if s.Bytes > p.a.Bytes {
+		p.a.Bytes = s.Bytes
+	}
+	if s.Duration > 0 {
+		p.a.Duration = s.Duration
+	}
+	if s.Reason != "" {
+		p.a.Reason = s.Reason
+	}
+}
+
+func (p *pull) addLine(s detect.Signal) {
+	if s.Raw == "" || len(p.lines) > 0 && p.lines[len(p.lines)-1].raw == s.Raw {
+		return
+	}
+	if len(p.lines) >= maxHosts+maxPods {
+		p.a.Truncated = true
+		return
+	}
+	p.lines = append(p.lines, line{at: s.Time, raw: s.Raw})
+}
+
+func (p *pull) addSpan(s detect.Signal) {
+	if s.Pos.Source == "" {
+		return
+	}
+	if p.a.Spans == nil {
+		p.a.Spans = make(map[string]Span, 2)
+	}
+	span, ok := p.a.Spans[s.Pos.Source]
+	if !ok || s.Pos.Before(span.First) {
+		span.First = s.Pos
+	}
+	if !ok || span.Last.Before(s.End) {
+		span.Last = s.End
+	}
+	p.a.Spans[s.Pos.Source] = span
+}
+
+func (p *pull) setEnd(s detect.Signal) {
+	p.a.End, p.a.Observed = s.Time, s.Observed
+}
+
+func (p *pull) hasPod(s detect.Signal) bool {
+	return slices.ContainsFunc(p.a.Pods, func(have Pod) bool { return samePod(have, s) })
+}
+
+// samePod compares by uid where both sides know it; a line of an old kubelet
+// has the name only.
+func samePod(have Pod, s detect.Signal) bool {
+	if have.Container != "" && s.Container != "" && have.Container != s.Container {
+		return false
+	}
+	if have.UID != "" && s.Pod.UID != "" {
+		return have.UID == s.Pod.UID
+	}
+	return have.Namespace == s.Pod.Namespace && have.Name == s.Pod.Name
+}
+
+func (p *pull) addPod(s detect.Signal) {
+	if !hasPod(s) {
+		return
+	}
+	if s.Program == detect.Kubelet {
+		p.podLines++
+	}
+	for i := range p.a.Pods {
+		if samePod(p.a.Pods[i], s) {
+			p.a.Pods[i].fill(s)
+			return
+		}
+	}
+	if len(p.a.Pods) >= maxPods {
+		return
+	}
+	p.a.Pods = append(p.a.Pods, Pod{Pod: s.Pod, Container: s.Container, Kind: s.ContainerKind, Reason: s.Reason})
+	if by := attribution(s); p.a.Attribution == "" || by == ByKubelet {
+		p.a.Attribution = by
+	}
+}
+
+// fill adds what a further line knows of the same container.
+func (p *Pod) fill(s detect.Signal) {
+	if p.Namespace == "" {
+		p.Namespace, p.Name = s.Pod.Namespace, s.Pod.Name
+	}
+	if p.UID == "" {
+		p.UID = s.Pod.UID
+	}
+	if p.Container == "" {
+		p.Container = s.Container
+	}
+	// The line on the pod does not tell init from ordinary containers, the one
+	// on the container does.
+	if p.Kind == "" || p.Kind == detect.KindContainer && s.ContainerKind != "" {
+		p.Kind = s.ContainerKind
+	}
+	if s.Reason != "" {
+		p.Reason = s.Reason
+	}
+}
+
+// finish makes the attempt out of what was collected.
+func (p *pull) finish(node string) Attempt {
+	a := p.a
+	a.UID = uid(node, p.terminal)
+	if a.Attribution == "" {
+		a.Attribution = ByNobody
+	}
+	if a.Duration == 0 && !a.Start.IsZero() && a.End.After(a.Start) {
+		a.Duration = a.End.Sub(a.Start)
+	}
+	for i := range a.Hosts {
+		a.Hosts[i].Role = role(a.Hosts[i], a.Registry)
+	}
+	a.Hosts = withTerminal(a.Hosts, a.Failure, p.ref)
+	a.Lines, a.Truncated = joined(p.lines, a.Truncated)
+	return a
+}
+
+// joined puts the lines in the order in which they were written.
+func joined(lines []line, truncated bool) (string, bool) {
+	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
+	var b strings.Builder
+	for i, l := range lines {
+		room := detect.MaxRaw - b.Len()
+		if i > 0 {
+			room--
+		}
+		if len(l.raw) > room {
+			truncated = true
+			if room <= 0 {
+				break
+			}
+		}
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(strings.ToValidUTF8(l.raw[:min(len(l.raw), room)], ""))
+	}
+	return b.String(), truncated
+}

@@ -1,0 +1,72 @@
+package attempt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"pullcause/agent/detect"
+)
+
+// FromSignal makes an attempt of one signal alone, for input whose lines are
+// diagnosed one by one.
+func FromSignal(s detect.Signal) Attempt {
+	image := signalImage(s)
+	parsed := parseReference(image)
+	a := Attempt{
+		UID: uid("", s), Image: image, Ref: parsed.name, Registry: parsed.registry,
+		Program: s.Program, Start: s.Time, End: s.Time, Observed: s.Observed,
+		Succeeded: s.Kind == detect.PullSucceeded,
+		BackOff:   s.Kind == detect.BackOff,
+		Stalled:   s.Kind == detect.PullStalled,
+		Failure:   s.Failure, Reason: s.Reason, Attribution: ByNobody,
+		Bytes: s.Bytes, Duration: s.Duration, Lines: s.Raw, Line: s.Line,
+	}
+	if s.Kind == detect.CredentialProblem {
+		a.Credential = s.Failure
+		if a.Credential == nil {
+			a.Credential = &detect.Failure{Text: s.Raw}
+		}
+	}
+	if hasPod(s) {
+		a.Pods = []Pod{{Pod: s.Pod, Container: s.Container, Kind: s.ContainerKind, Reason: s.Reason}}
+		a.Attribution = attribution(s)
+	}
+	if s.Pos.Source != "" {
+		a.Spans = map[string]Span{s.Pos.Source: {First: s.Pos, Last: s.End}}
+	}
+	a.Hosts = withTerminal(nil, a.Failure, parsed)
+	return a
+}
+
+// signalImage is the image a signal is about: as the program wrote it, else as
+// the error chain names it.
+func signalImage(s detect.Signal) string {
+	if s.Image == "" && s.Failure != nil {
+		return s.Failure.Reference
+	}
+	return s.Image
+}
+
+func hasPod(s detect.Signal) bool { return s.Pod != detect.Pod{} }
+
+func attribution(s detect.Signal) Attribution {
+	if s.Program == detect.Kubelet || s.Program == detect.Event {
+		return ByKubelet
+	}
+	return BySandbox
+}
+
+// uid identifies an attempt by the line that first told of its end: the same
+// text at the same place of the same source is the same attempt, whatever the
+// file is called by then. A line about several containers yields several.
+func uid(node string, s detect.Signal) string {
+	h := sha256.New()
+	for _, part := range []string{
+		node, s.Pos.Source, strconv.FormatInt(s.Pos.Offset, 10), s.Raw, s.Image, s.Pod.UID, s.Container,
+	} {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,160 @@
+package diagnose
+
+import "pullcause/agent/detect"
+
+// The causes that the network owns.
+
+func proxyFailed(e evidence) verdict {
+	if !e.f.Proxy && !e.found(detect.ProxyFailed, detect.ProxyAnswered, detect.ProxyAuth) {
+		return verdict{}
+	}
+	v := verdict{
+		cause: Proxy, detail: detailConnect,
+		remedy: "Check HTTPS_PROXY and NO_PROXY of the runtime (systemctl cat containerd: Environment=), that the proxy is up, and that it allows CONNECT to " + quotedHost(e.server()) + ".",
+	}
+	if e.found(detect.ProxyAuth) {
+		v.detail = detailAuth
+		v.remedy = "The proxy wants a login: put it into HTTPS_PROXY of the runtime's systemd drop-in (http://USER:PASSWORD@PROXY:PORT), or let the proxy pass this node."
+	}
+	return v
+}
+
+func tlsFailed(e evidence) verdict {
+	dir := "/etc/containerd/certs.d/" + hostDir(e)
+	v := verdict{cause: TLS}
+	switch {
+	case e.found(detect.PlainHTTP):
+		v.detail = detailPlainHTTP
+		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or write " + dir + `/hosts.toml with server = "http://` + hostName(e) + `".`
+	case e.found(detect.UnknownAuthority):
+		v.detail = detailUnknownCA
+		v.remedy = `The node does not trust the authority that signed the registry's certificate. Put its CA into ` + dir + `/ca.crt and name it in hosts.toml (ca = "ca.crt"), or into the node's trust store.`
+	case e.found(detect.CertificateNotYetValid):
+		v.detail = detailNotYetValid
+		v.remedy = "The registry's certificate is not valid yet: the node's clock is most likely behind. Check it with timedatectl."
+	case e.found(detect.CertificateExpired):
+		v.detail = detailExpired
+		v.remedy = "The registry's certificate has expired: renew it there. If it has not, the node's clock is ahead (timedatectl)."
+	case e.found(detect.CertificateName):
+		v.detail = detailNameMismatch
+		v.remedy = "The certificate is for another name than " + quotedHost(e.server()) + ". Use the name it is for in the image reference, or issue one that holds this name."
+	case e.found(detect.TLSFailed):
+		v.detail = detailProtocol
+		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + quotedIfNeeded(hostName(e)) + ":443; check client certificates and TLS versions in " + dir + "/hosts.toml."
+	default:
+		return verdict{}
+	}
+	return v
+}
+
+func dnsFailed(e evidence) verdict {
+	if !e.found(detect.NoSuchHost, detect.LookupTimeout, detect.LookupServfail, detect.LookupRefused, detect.LookupFailed) {
+		return verdict{}
+	}
+	v := verdict{cause: DNS}
+	name := e.f.Lookup
+	if name == "" {
+		name = hostName(e)
+	}
+	resolver := "/etc/resolv.conf of the node"
+	if e.f.Resolver != "" {
+		resolver = quotedIfNeeded(e.f.Resolver) + " (from /etc/resolv.conf of the node)"
+	}
+	switch {
+	case e.found(detect.NoSuchHost):
+		v.detail = detailNXDomain
+		v.remedy = "The name " + quoted(name) + " does not exist for the resolver asked, " + resolver + ". Correct the registry's name, or the resolver; try: nslookup " + quotedIfNeeded(name) + "."
+	case e.found(detect.LookupServfail):
+		v.detail = detailServFail
+		v.remedy = "The resolver " + resolver + " fails for " + quoted(name) + ". Look at that DNS server and what it forwards to."
+	case e.found(detect.LookupRefused):
+		v.detail = detailRefused
+		v.remedy = "Nothing answers DNS at " + resolver + ". Start that server (on nodes with systemd-resolved: systemctl status systemd-resolved) or name another."
+	case e.found(detect.LookupTimeout):
+		v.detail = detailTimeout
+		v.remedy = "The resolver " + resolver + " does not answer. Check that the node reaches it on port 53, and firewalls between."
+	default:
+		v.remedy = "The name " + quoted(name) + " could not be resolved by " + resolver + "."
+	}
+	return v
+}
+
+func networkTimeout(e evidence) verdict {
+	v := verdict{cause: NetworkTimeout}
+	switch {
+	case e.found(detect.HandshakeTimeout):
+		v.detail = detailTLSHandshake
+	case e.found(detect.ConnectTimeout):
+		v.detail = detailConnect
+	case e.found(detect.HeaderTimeout):
+		v.detail = detailHeaders
+	case e.found(detect.DeadlineExceeded), e.f.GRPCCode == "DeadlineExceeded":
+		v.detail = detailDeadline
+	default:
+		return verdict{}
+	}
+	at := quotedHost(e.server())
+	if e.f.Peer != "" {
+		at = quotedIfNeeded(e.f.Peer)
+	}
+	v.remedy = "The node gets no answer in time from " + at + ". Check routes, firewalls and security groups from the node: curl -sv --max-time 10 https://" + hostName(e) + "/v2/; behind a proxy set HTTPS_PROXY for the runtime."
+	if v.detail == detailHeaders || v.detail == detailDeadline {
+		v.remedy = "The connection to " + at + " stands, but the answer is too slow. Check the path's throughput and MTU, and the registry's load; a mirror nearby helps."
+		if v.detail == detailDeadline {
+			v.confidence = Likely
+		}
+	}
+	return v
+}
+
+func networkUnreachable(e evidence) verdict {
+	v := verdict{cause: NetworkUnreachable}
+	at := quotedHost(e.server())
+	if e.f.Peer != "" {
+		at = quotedIfNeeded(e.f.Peer)
+	}
+	switch {
+	case e.found(detect.ConnectionRefused):
+		v.detail = detailRefused
+		v.remedy = "Nothing listens at " + at + ". Check that the registry is up, and host and port in the image name or in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+	case e.found(detect.NoRoute):
+		v.detail = detailNoRoute
+		v.remedy = "The node has no route to " + at + ". Check its routes (ip route get ADDRESS), IPv6 if the address is one, and the VPN or gateway."
+	case e.found(detect.ConnectionReset):
+		v.detail = detailReset
+		v.remedy = "Something between the node and " + at + " cuts connections: a firewall, a proxy or the registry itself. Try from the node: curl -sv https://" + hostName(e) + "/v2/."
+	case e.found(detect.NoHosts):
+		v.confidence = Likely
+		v.remedy = "The configuration leaves no host to pull from. Look at server and capabilities in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+	default:
+		return verdict{}
+	}
+	return v
+}
+
+func contentCorrupt(e evidence) verdict {
+	v := verdict{cause: ContentCorrupt}
+	switch {
+	case e.found(detect.WrongDigest):
+		v.detail = detailDigest
+	case e.found(detect.WrongSize):
+		v.detail = detailSize
+	case e.found(detect.Truncated):
+		v.detail = detailTruncated
+	case e.found(detect.Corrupt):
+	default:
+		return verdict{}
+	}
+	v.remedy = "What arrived is not what the manifest promises: a proxy or cache between alters or cuts content, or the registry's storage is damaged. Pull the same from another node; if it fails there too, push the image again."
+	return v
+}
+
+func stalled(e evidence) verdict {
+	if !e.Stalled && !e.found(detect.NoProgress) {
+		return verdict{}
+	}
+	return verdict{
+		cause: Stalled, detail: detailNoProgress,
+		remedy: "No byte arrived until the runtime gave up (image_pull_progress_timeout). Check the path to " + quotedHost(e.server()) + ": packet loss, MTU, a proxy that holds content for scanning.",
+	}
+}

@@ -1,0 +1,57 @@
+package diagnose
+
+import "pullcause/agent/detect"
+
+// The causes that the node owns.
+
+func runtimeUnavailable(e evidence) verdict {
+	if !e.found(detect.RuntimeGone, detect.SocketGone) {
+		return verdict{}
+	}
+	return verdict{
+		cause:  RuntimeUnavailable,
+		remedy: "The container runtime does not answer on its socket. Look at it: systemctl status containerd (or crio, docker), journalctl -u containerd.",
+	}
+}
+
+func diskFull(e evidence) verdict {
+	v := verdict{cause: DiskFull}
+	switch {
+	case e.found(detect.NoInodes):
+		v.detail = detailInodes
+		v.remedy = "The node has no inodes left for images: df -i /var/lib/containerd; remove unused images with crictl rmi --prune."
+	case e.found(detect.NoSpace):
+		v.detail = detailSpace
+		v.remedy = "The node's image filesystem is full: df -h /var/lib/containerd (and df -i). Remove unused images with crictl rmi --prune; lower imageGCHighThresholdPercent in the KubeletConfiguration, or enlarge the disk."
+	case e.found(detect.Quota):
+		v.detail = detailQuota
+		v.remedy = "A disk quota on the node's image filesystem is used up: raise it, or remove unused images with crictl rmi --prune."
+	default:
+		return verdict{}
+	}
+	return v
+}
+
+func unpackFailed(e evidence) verdict {
+	v := verdict{cause: UnpackFailed}
+	switch {
+	case e.found(detect.WrongDiffID):
+		v.detail = detailDiffID
+		v.remedy = "The layers do not hold what the image's config says: the image was put together wrongly. Build and push it again."
+	case e.found(detect.Locked):
+		v.detail = detailLocked
+		v.remedy = "Another pull holds the same layer. It ends by itself; if not, restart the runtime: systemctl restart containerd."
+	case e.f.Step != detect.StepUnpack && !e.found(detect.LocalStorage, detect.ContentMissing):
+		return verdict{}
+	case e.found(detect.PermissionDenied):
+		v.detail = detailPermission
+		v.remedy = "The runtime may not write what a layer holds (owner, device or attribute). Check SELinux/AppArmor and, for rootless runtimes, the ranges in /etc/subuid; ids in the image may lie beyond them."
+	default:
+		v.detail = detailSnapshotter
+		v.remedy = "The snapshotter cannot store the layers. Check its filesystem and kernel support: ctr plugins ls | grep snapshotter, dmesg; a broken snapshot is removed with crictl rmi of the image."
+		if e.f.Step != detect.StepUnpack {
+			v.confidence = Likely
+		}
+	}
+	return v
+}

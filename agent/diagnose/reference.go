@@ -1,0 +1,116 @@
+package diagnose
+
+import (
+	"strings"
+
+	"pullcause/agent/detect"
+)
+
+// The causes that the image reference owns.
+
+func invalidReference(e evidence) verdict {
+	if e.Reason != "InvalidImageName" && !e.found(detect.MalformedReference, detect.UppercaseReference) {
+		return verdict{}
+	}
+	v := verdict{
+		cause: InvalidReference, detail: detailFormat,
+		remedy: "Correct the image name " + quoted(e.image()) + " in the pod's spec: [HOST[:PORT]/]PATH[:TAG][@DIGEST], the path in lower case.",
+	}
+	if e.found(detect.UppercaseReference) || hasUpperPath(e.image()) {
+		v.detail = detailUppercase
+		v.remedy = "Write the repository in lower case: " + quoted(strings.ToLower(pathOf(e.image()))) + "."
+	}
+	return v
+}
+
+// hasUpperPath reports whether the name, without tag and digest, has upper case
+// letters behind the host.
+func hasUpperPath(image string) bool {
+	path := pathOf(image)
+	if host, rest, found := strings.Cut(path, "/"); found && strings.ContainsAny(host, ".:") {
+		path = rest
+	}
+	return path != strings.ToLower(path)
+}
+
+func pathOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
+		return image[:colon]
+	}
+	return image
+}
+
+func platformMismatch(e evidence) verdict {
+	// cri 1.0 (containerd 1.1) found out only when it looked for the layers.
+	late := strings.Contains(e.f.Text, ": failed to get image diffIDs: manifest ")
+	if !late && !e.found(detect.NoPlatform) {
+		return verdict{}
+	}
+	v := verdict{cause: PlatformMismatch, detail: detailNoMatch}
+	if late {
+		v.confidence = Likely
+	}
+	platform := "the node's platform"
+	if e.facts.OS != "" && e.facts.Arch != "" {
+		platform = strings.Trim(e.facts.OS+"/"+e.facts.Arch+"/"+e.facts.Variant, "/")
+	}
+	v.remedy = "The image has no variant for " + platform + ". Build one (docker buildx build --platform " + platformFlag(e.facts) +
+		"), or keep the pod off such nodes with a nodeSelector on kubernetes.io/arch."
+	return v
+}
+
+func platformFlag(f Facts) string {
+	if f.OS == "" || f.Arch == "" {
+		return "OS/ARCH"
+	}
+	return f.OS + "/" + f.Arch
+}
+
+func unsupportedMedia(e evidence) verdict {
+	switch {
+	case e.found(detect.SchemaOne):
+		return verdict{
+			cause: UnsupportedMedia, detail: detailSchema1,
+			remedy: "The image is in Docker's schema 1, which containerd 2 no longer reads. Push it again with a current docker or buildx, or copy it with: skopeo copy --format oci.",
+		}
+	case e.found(detect.UnknownMediaType):
+		return verdict{
+			cause: UnsupportedMedia, detail: detailMediaType,
+			remedy: "The runtime cannot read this media type. Build the image with types it knows (buildx: --output type=image,oci-mediatypes=true,compression=gzip), or upgrade the runtime.",
+		}
+	}
+	return verdict{}
+}
+
+func manifestNotFound(e evidence) verdict {
+	if e.f.Status != 404 && !e.code("manifest_unknown", "name_unknown", "blob_unknown") && !e.found(detect.NotFound, detect.RepositoryUnknown) {
+		return verdict{}
+	}
+	v := verdict{cause: ManifestNotFound, detail: detailTag}
+	switch {
+	case e.code("name_unknown"), e.found(detect.RepositoryUnknown):
+		v.detail = detailRepository
+		v.remedy = "The registry has no repository " + quoted(pathOf(e.image())) + ". Correct the name, or push the image there."
+	case strings.Contains(e.image(), "@sha256:") || strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:"):
+		v.detail = detailDigest
+		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls " + quoted(pathOf(e.image())) + "."
+	default:
+		v.remedy = "The tag does not exist in the registry. List those that do: crane ls " + quoted(pathOf(e.image())) + "; then correct the tag or push it."
+	}
+	return v
+}
+
+// notFoundOrDenied is for registries that do not tell a missing repository from
+// one that may not be seen.
+func notFoundOrDenied(e evidence) verdict {
+	// Registries answer "denied", and "denied" with "unauthorized", for a
+	// repository that may not exist; only the status tells 401 from 403.
+	ambiguous := e.code("denied") && e.f.Status == 0
+	if e.found(detect.NoBasicAuth) || !ambiguous && !e.found(detect.DeniedOrAbsent) {
+		return verdict{}
+	}
+	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that the repository " + quoted(pathOf(e.image())) +
+		" exists. If it is private, give the pod a pull secret that may read it: " + pullSecret(e)}
+	return v
+}

@@ -1,0 +1,110 @@
+package diagnose
+
+import (
+	"strconv"
+	"strings"
+
+	"pullcause/agent/detect"
+)
+
+// The causes that the registry owns, and what is known of registries.
+
+// kind of registry, by its host.
+type kind int
+
+const (
+	other kind = iota
+	dockerHub
+	ecr
+	gar
+	acr
+	ghcr
+	quay
+)
+
+func registryKind(host string) kind {
+	host, _, _ = strings.Cut(host, ":")
+	switch {
+	case host == "docker.io" || strings.HasSuffix(host, ".docker.io"):
+		return dockerHub
+	case strings.Contains(host, ".dkr.ecr") && strings.Contains(host, ".amazonaws.com"):
+		return ecr
+	case host == "gcr.io" || strings.HasSuffix(host, ".gcr.io") || strings.HasSuffix(host, ".pkg.dev"):
+		return gar
+	case strings.HasSuffix(host, ".azurecr.io"):
+		return acr
+	case host == "ghcr.io":
+		return ghcr
+	case host == "quay.io":
+		return quay
+	default:
+		return other
+	}
+}
+
+func rateLimited(e evidence) verdict {
+	if e.f.Status != 429 && !e.code("toomanyrequests") && !e.found(detect.TooManyRequests) {
+		return verdict{}
+	}
+	if registryKind(e.Registry) == dockerHub || registryKind(e.server()) == dockerHub ||
+		e.registrySays("docker.com/increase-rate-limit") {
+		return verdict{
+			cause: RateLimited, detail: detailDockerHub,
+			remedy: "Docker Hub's limit for this address or account is used up. Authenticate pulls with a pull secret, or pull through a mirror or pull-through cache (/etc/containerd/certs.d/docker.io/hosts.toml).",
+		}
+	}
+	return verdict{
+		cause: RateLimited, detail: detailRegistry,
+		remedy: "The registry limits this address or account. Pull less at once (serializeImagePulls, registryPullQPS in the KubeletConfiguration), through a mirror, or ask for a higher quota" + quotaName(e) + ".",
+	}
+}
+
+func quotaName(e evidence) string {
+	switch registryKind(e.Registry) {
+	case ecr:
+		return " (ECR: rate of BatchGetImage and GetDownloadUrlForLayer)"
+	case gar:
+		return " (Artifact Registry: requests per project per region per minute)"
+	default:
+		return ""
+	}
+}
+
+func registryUnavailable(e evidence) verdict {
+	broken := e.f.Status >= 500 && e.f.Status <= 599
+	// The kubelet's RegistryUnavailable stands for a refused connection (CRI-O
+	// v1.36.3 internal/storage/image.go): the network's cause, where it is told.
+	if !broken && (!e.found(detect.Unavailable) || e.found(detect.ConnectionRefused)) {
+		return verdict{}
+	}
+	v := verdict{
+		cause:  RegistryUnavailable,
+		remedy: "The registry or a proxy before it fails; nothing is wrong with the pod. Look at the status of " + quotedHost(e.server()) + " and wait, or name a mirror in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml.",
+	}
+	if broken {
+		v.detail = strconv.Itoa(e.f.Status)
+	}
+	return v
+}
+
+// methodNotAllowed is the status of a host that serves something else.
+const methodNotAllowed = 405
+
+func registryRejected(e evidence) verdict {
+	if e.f.Status < 400 || e.f.Status > 499 {
+		return verdict{}
+	}
+	v := verdict{
+		cause: RegistryRejected, detail: strconv.Itoa(e.f.Status),
+		remedy: "The registry refuses the request itself. Ask it the same from the node: curl -sI " + quoted(e.f.URL) + ", and check mirrors and override_path in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml.",
+	}
+	if e.f.Status == methodNotAllowed {
+		v.remedy = "The host does not serve the registry API at this path (405). Check server and override_path in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+	}
+	return v
+}
+
+// statusLine is "429 Too Many Requests".
+func statusLine(f *detect.Failure) string {
+	return strconv.Itoa(f.Status) + " " + strings.TrimSpace(strings.TrimPrefix(f.StatusText, strconv.Itoa(f.Status)))
+}

@@ -1,0 +1,91 @@
+package diagnose
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// What remedies are put together from. Names come from strangers: they are
+// quoted, bounded, and never a bare word of a command.
+
+// maxNameShown bounds a name in a remedy, in bytes.
+const maxNameShown = 160
+
+// image is the reference as it is best known.
+func (e evidence) image() string {
+	if e.Image != "" {
+		return e.Image
+	}
+	return e.f.Reference
+}
+
+// server is the host that the failed request went to, else the registry.
+func (e evidence) server() string {
+	if u, err := url.Parse(e.f.URL); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return e.Registry
+}
+
+// quoted makes a name safe to show and to paste: one word for a shell.
+func quoted(name string) string {
+	if len(name) > maxNameShown {
+		name = name[:maxNameShown] + "…"
+	}
+	name = strings.Trim(strconv.QuoteToASCII(name), `"`)
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// quotedIfNeeded leaves names of harmless characters as they are.
+func quotedIfNeeded(name string) string {
+	harmless := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".-_:/[]", r)
+	}
+	if name != "" && len(name) <= maxNameShown && strings.TrimFunc(name, harmless) == "" {
+		return name
+	}
+	return quoted(name)
+}
+
+func quotedHost(host string) string {
+	if host == "" {
+		return "the registry"
+	}
+	return quotedIfNeeded(host)
+}
+
+// hostName is the host without its port, or a placeholder.
+func hostName(e evidence) string {
+	host := e.server()
+	if host == "" {
+		return "HOST"
+	}
+	return quotedIfNeeded(host)
+}
+
+// hostDir is the folder of a registry below certs.d. containerd looks there for
+// the name in the image reference.
+func hostDir(e evidence) string {
+	if e.Registry == "" {
+		return "HOST"
+	}
+	return quotedIfNeeded(e.Registry)
+}
+
+// withHosts adds to a remedy what other hosts said, where several were tried.
+func withHosts(remedy string, e evidence) string {
+	if len(e.Hosts) < 2 {
+		return remedy
+	}
+	const most = 4
+	var said []string
+	for _, h := range e.Hosts[:min(len(e.Hosts), most)] {
+		answer := "no answer"
+		if h.Status != 0 {
+			answer = strconv.Itoa(h.Status)
+		}
+		said = append(said, quotedHost(h.Host)+": "+answer)
+	}
+	return remedy + " Hosts tried: " + strings.Join(said, ", ") + "."
+}
