@@ -1,0 +1,91 @@
+package incident
+
+import (
+	"slices"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/detect"
+)
+
+// PodGone takes a deleted pod out of every incident and abandons those that
+// nobody waits for any more.
+func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
+	for _, name := range namesOf(pod) {
+		for _, e := range slices.Clone(s.waiting[name]) {
+			s.forgetPod(e, pod)
+			if len(e.Pods) == 0 && e.PodsDropped == 0 {
+				s.abandon(e, now, emit)
+			}
+		}
+	}
+}
+
+// namesOf are the keys under which a pod is known to wait.
+func namesOf(p detect.Pod) []string {
+	names := make([]string, 0, 2)
+	if p.UID != "" {
+		names = append(names, p.UID)
+	}
+	if p.Name != "" {
+		names = append(names, p.Namespace+"/"+p.Name)
+	}
+	return names
+}
+
+// forgetPod takes a pod, all its containers, out of an open incident.
+func (s *Store) forgetPod(e *entry, pod detect.Pod) {
+	e.Pods = slices.DeleteFunc(e.Pods, func(p attempt.Pod) bool {
+		if !samePod(p.Pod, pod) {
+			return false
+		}
+		s.unwait(e, p.Pod)
+		return true
+	})
+}
+
+// wait notes that a pod waits for an incident, unwait that it no longer does.
+func (s *Store) wait(e *entry, pod detect.Pod) {
+	for _, name := range namesOf(pod) {
+		if !slices.Contains(s.waiting[name], e) {
+			s.waiting[name] = append(s.waiting[name], e)
+		}
+	}
+}
+
+func (s *Store) unwait(e *entry, pod detect.Pod) {
+	for _, name := range namesOf(pod) {
+		rest := slices.DeleteFunc(s.waiting[name], func(other *entry) bool { return other == e })
+		if len(rest) == 0 {
+			delete(s.waiting, name)
+		} else {
+			s.waiting[name] = rest
+		}
+	}
+}
+
+func samePod(a, b detect.Pod) bool {
+	if a.UID != "" && b.UID != "" {
+		return a.UID == b.UID
+	}
+	return a.Name == b.Name && a.Namespace == b.Namespace
+}
+
+// addPods notes who waits.
+func (s *Store) addPods(e *entry, pods []attempt.Pod) {
+	for _, p := range pods {
+		at := slices.IndexFunc(e.Pods, func(have attempt.Pod) bool {
+			return samePod(have.Pod, p.Pod) && have.Container == p.Container
+		})
+		switch {
+		case at >= 0:
+			e.Pods[at] = p
+			s.wait(e, p.Pod)
+		case len(e.Pods) < MaxPods:
+			e.Pods = append(e.Pods, p)
+			s.wait(e, p.Pod)
+		default:
+			e.PodsDropped++
+		}
+	}
+}

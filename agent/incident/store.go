@@ -1,0 +1,277 @@
+package incident
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/diagnose"
+)
+
+// The bounds of a store.
+const (
+	MaxPods   = 100  // pods of one incident
+	maxClosed = 1000 // closed incidents that are remembered
+)
+
+// Config of a [Store].
+type Config struct {
+	// All reports each attempt; otherwise repetitions are thinned out.
+	All bool
+	// AbandonAfter is how long an incident stays open without a sign of life.
+	AbandonAfter time.Duration
+	// MaxOpen bounds the open incidents; beyond it the one that was quiet for
+	// longest is closed without a change and counted.
+	MaxOpen int
+}
+
+// Store holds the open incidents and the last closed ones. It is not safe for
+// concurrent use. See [NewStore].
+type Store struct {
+	cfg    Config
+	open   map[string]*entry // by image
+	quiet  *list.List        // of *entry, the one that was quiet for longest first
+	closed []Incident        // oldest first
+	// waiting are the open incidents that a pod waits for, by its uid and by its
+	// name: pods are deleted far more often than images fail.
+	waiting map[string][]*entry
+
+	evicted int64
+}
+
+// entry is an open incident and what is needed to go on with it.
+type entry struct {
+	Incident
+	key      string
+	place    *list.Element
+	touched  time.Time // when anything was heard of it, on our clock
+	reported time.Time // when an attempt was last reported, on the log's clock
+	unsaid   int       // attempts since then
+}
+
+// NewStore returns an empty store.
+func NewStore(cfg Config) *Store {
+	return &Store{cfg: cfg, open: make(map[string]*entry), quiet: list.New(), waiting: make(map[string][]*entry)}
+}
+
+// Apply folds one attempt into the incidents and emits what there is to tell.
+func (s *Store) Apply(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, emit func(Change)) {
+	e := s.open[key(a)]
+	switch {
+	case a.Succeeded:
+		if e != nil {
+			s.recover(e, a, now, emit)
+		}
+	case e != nil && (a.Late || a.BackOff):
+		s.touch(e, now)
+		s.addPods(e, a.Pods)
+	case a.Late:
+	default:
+		s.fail(e, a, d, now, emit)
+	}
+}
+
+// key is what the attempts of one incident have in common: the image, or the
+// container where no line named the image.
+func key(a attempt.Attempt) string {
+	switch {
+	case a.Ref != "":
+		return a.Ref
+	case a.Image != "":
+		return a.Image
+	case len(a.Pods) > 0:
+		p := a.Pods[0]
+		return p.Namespace + "/" + p.Name + "/" + p.Container
+	default:
+		return a.UID
+	}
+}
+
+func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time.Time, emit func(Change)) {
+	if e == nil {
+		e = s.begin(a, d)
+	}
+	s.touch(e, now)
+	s.addPods(e, a.Pods)
+	e.LastSeen = latest(e.LastSeen, a.End)
+	if a.Failure != nil {
+		e.LastError = a.Failure.Text
+	}
+	e.Attempts++
+	e.unsaid++
+	previous := e.Diagnosis
+	changed := previous.Cause != d.Cause && previous.Cause != diagnose.BackOff
+	e.Diagnosis = d
+
+	change := Change{Attempt: &a, Diagnosis: d, Number: e.Attempts, At: now}
+	if changed {
+		told := change
+		told.Kind, told.Previous, told.Since, told.Incident = CauseChanged, previous, e.unsaid, e.snapshot()
+		emit(told)
+	}
+	if changed || s.worthTelling(e, a.End) {
+		change.Kind, change.Since, change.Incident = Failed, e.unsaid, e.snapshot()
+		e.reported, e.unsaid = a.End, 0
+		emit(change)
+	}
+	s.bound()
+}
+
+// worthTelling thins out the repetitions of one incident: every attempt up to
+// the 10th, then one for each doubling and at least one in 10 minutes.
+func (s *Store) worthTelling(e *entry, at time.Time) bool {
+	const all, atLeast = 10, 10 * time.Minute
+	n := e.Attempts
+	if s.cfg.All || n <= all {
+		return true
+	}
+	doubling := n%all == 0 && n/all&(n/all-1) == 0
+	return doubling || at.Sub(e.reported) >= atLeast
+}
+
+func (s *Store) begin(a attempt.Attempt, d diagnose.Diagnosis) *entry {
+	id := sha256.Sum256([]byte(key(a) + "\x00" + a.UID))
+	e := &entry{key: key(a), Incident: Incident{
+		ID: hex.EncodeToString(id[:8]), Image: a.Image, Ref: a.Ref, Registry: a.Registry,
+		State: Open, FirstSeen: a.End, LastSeen: a.End, Diagnosis: d,
+	}}
+	e.place = s.quiet.PushBack(e)
+	s.open[e.key] = e
+	return e
+}
+
+func (s *Store) touch(e *entry, now time.Time) {
+	e.touched = now
+	s.quiet.MoveToBack(e.place)
+}
+
+func (s *Store) recover(e *entry, a attempt.Attempt, now time.Time, emit func(Change)) {
+	e.LastSeen = latest(e.LastSeen, a.End)
+	e.ClosedAt = a.End
+	s.close(e, StateRecovered)
+	emit(Change{
+		Kind: Recovered, Incident: e.snapshot(), Attempt: &a, Diagnosis: e.Diagnosis, Previous: e.Diagnosis,
+		Number: e.Attempts, Since: e.unsaid, WhatChanged: whatChanged(e.Diagnosis), At: now,
+	})
+}
+
+// whatChanged infers from the cause what must have been put right for the very
+// same reference to be pulled now.
+func whatChanged(d diagnose.Diagnosis) string {
+	switch d.Owner {
+	case "credentials":
+		return "new_credentials"
+	case "registry", "network":
+		return "registry"
+	default:
+		if d.Cause == diagnose.ManifestNotFound {
+			return "registry"
+		}
+		return "unknown"
+	}
+}
+
+// Expire abandons the incidents of which nothing was heard for AbandonAfter.
+func (s *Store) Expire(now time.Time, emit func(Change)) {
+	for front := s.quiet.Front(); front != nil; front = s.quiet.Front() {
+		e := front.Value.(*entry)
+		if now.Sub(e.touched) < s.cfg.AbandonAfter {
+			return
+		}
+		s.abandon(e, now, emit)
+	}
+}
+
+func (s *Store) abandon(e *entry, now time.Time, emit func(Change)) {
+	e.ClosedAt = now
+	s.close(e, StateAbandoned)
+	emit(Change{
+		Kind: Abandoned, Incident: e.snapshot(), Diagnosis: e.Diagnosis, Previous: e.Diagnosis,
+		Number: e.Attempts, Since: e.unsaid, At: now,
+	})
+}
+
+func (s *Store) close(e *entry, state State) {
+	e.State = state
+	s.drop(e)
+	if len(s.closed) >= maxClosed {
+		s.closed = slices.Delete(s.closed, 0, 1)
+	}
+	s.closed = append(s.closed, e.snapshot())
+}
+
+func (s *Store) bound() {
+	for len(s.open) > s.cfg.MaxOpen {
+		s.drop(s.quiet.Front().Value.(*entry))
+		s.evicted++
+	}
+}
+
+// drop takes an incident off the open ones.
+func (s *Store) drop(e *entry) {
+	delete(s.open, e.key)
+	s.quiet.Remove(e.place)
+	for _, p := range e.Pods {
+		s.unwait(e, p.Pod)
+	}
+}
+
+// Open returns the open incidents, the one heard of last first.
+func (s *Store) Open() []Incident {
+	incidents := make([]Incident, 0, len(s.open))
+	for place := s.quiet.Back(); place != nil; place = place.Prev() {
+		incidents = append(incidents, place.Value.(*entry).snapshot())
+	}
+	return incidents
+}
+
+// OpenByCause counts the open incidents.
+func (s *Store) OpenByCause() map[diagnose.Cause]int {
+	counts := make(map[diagnose.Cause]int)
+	for _, e := range s.open {
+		counts[e.Diagnosis.Cause]++
+	}
+	return counts
+}
+
+// Get returns an incident, open or closed, by its id.
+func (s *Store) Get(id string) (Incident, bool) {
+	for _, e := range s.open {
+		if e.ID == id {
+			return e.snapshot(), true
+		}
+	}
+	at := slices.IndexFunc(s.closed, func(i Incident) bool { return i.ID == id })
+	if at < 0 {
+		return Incident{}, false
+	}
+	return s.closed[at], true
+}
+
+// Closed returns the last closed incidents, newest first.
+func (s *Store) Closed() []Incident {
+	closed := slices.Clone(s.closed)
+	slices.Reverse(closed)
+	return closed
+}
+
+// Evicted is how many open incidents were given up because there were more
+// than MaxOpen.
+func (s *Store) Evicted() int64 { return s.evicted }
+
+// snapshot is the incident as it is now; nothing in it changes later.
+func (e *entry) snapshot() Incident {
+	i := e.Incident
+	i.Pods = slices.Clone(e.Pods)
+	return i
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
