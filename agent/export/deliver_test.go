@@ -1,0 +1,164 @@
+package export
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBackoff(t *testing.T) {
+	tests := []struct {
+		name     string
+		verdict  Verdict
+		low, top []time.Duration // of the waits between tries
+	}{
+		{
+			name:    "doubles to a minute, with jitter",
+			verdict: Verdict{Outcome: Retry},
+			low:     []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second},
+			top:     []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute},
+		},
+		{
+			name:    "as the receiver asks",
+			verdict: Verdict{Outcome: Retry, After: 90 * time.Second},
+			low:     []time.Duration{90 * time.Second, 90 * time.Second},
+			top:     []time.Duration{90 * time.Second, 90 * time.Second},
+		},
+		{
+			name:    "not for as long as a receiver likes",
+			verdict: Verdict{Outcome: Retry, After: 24 * time.Hour},
+			low:     []time.Duration{15 * time.Minute},
+			top:     []time.Duration{15 * time.Minute},
+		},
+		{
+			name:    "a minute where something is to be put right",
+			verdict: Verdict{Outcome: Misconfigured},
+			low:     []time.Duration{time.Minute, time.Minute},
+			top:     []time.Duration{time.Minute, time.Minute},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				left := len(tt.low)
+				sink := &scripted{verdict: func([]string) Verdict {
+					if left--; left >= 0 {
+						return tt.verdict
+					}
+					return Verdict{Outcome: Acknowledged}
+				}}
+				l := newLedger()
+				e := Start(sink, Config{Settled: l.settled})
+				l.put(e, "a")
+				time.Sleep(time.Hour)
+				_ = e.Shutdown(t.Context())
+				tries := sink.got()
+				if len(tries) != len(tt.low)+1 {
+					t.Fatalf("tries: got %d, want %d", len(tries), len(tt.low)+1)
+				}
+				for i := range tt.low {
+					if wait := tries[i+1].At - tries[i].At; wait < tt.low[i] || wait > tt.top[i] {
+						t.Errorf("wait %d: got %v, want %v to %v", i, wait, tt.low[i], tt.top[i])
+					}
+				}
+				l.check(t, map[string]bool{"a": true})
+			})
+		})
+	}
+}
+
+func TestPoisonIsFoundAndDropped(t *testing.T) {
+	tests := []struct {
+		name   string
+		poison []string
+		tries  int // more than this would be more than halving needs
+	}{
+		{name: "one", poison: []string{"37"}, tries: 2*7 + 2},
+		{name: "first and last", poison: []string{"1", "63"}, tries: 2*2*7 + 2},
+		{name: "all", poison: ids(0, 64), tries: 2*64 + 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gate := make(chan struct{})
+				sink := &scripted{verdict: func(batch []string) Verdict {
+					<-gate
+					for _, id := range batch {
+						if slices.Contains(tt.poison, id) {
+							return Verdict{Outcome: Rejected, Text: "bad"}
+						}
+					}
+					return Verdict{Outcome: Acknowledged}
+				}}
+				l := newLedger()
+				e := Start(sink, Config{Settled: l.settled})
+				l.put(e, ids(0, 64)...)
+				close(gate)
+				synctest.Wait()
+				_ = e.Shutdown(t.Context())
+				want := map[string]bool{}
+				for _, id := range ids(0, 64) {
+					want[id] = !slices.Contains(tt.poison, id)
+				}
+				l.check(t, want)
+				if l.by[Refused] != len(tt.poison) || l.by[Delivered] != 64-len(tt.poison) {
+					t.Errorf("counted: got %v", l.by)
+				}
+				if n := len(sink.got()); n > tt.tries {
+					t.Errorf("tries: got %d, want at most %d", n, tt.tries)
+				}
+			})
+		})
+	}
+}
+
+func TestPartialSuccessIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &scripted{verdict: func([]string) Verdict { return Verdict{Outcome: Acknowledged, Refused: 1} }}
+		l := newLedger()
+		e := Start(sink, Config{Settled: l.settled})
+		l.put(e, "a")
+		synctest.Wait()
+		l.put(e, "b", "c")
+		_ = e.Shutdown(t.Context())
+		if len(l.done) != 3 || l.by[Delivered]+l.by[Refused] != 3 || l.by[Refused] == 0 {
+			t.Errorf("settled %v, counted %v", l.done, l.by)
+		}
+	})
+}
+
+// TestHalvingGoesOnAfterARetry: a receiver that goes away in the middle of the
+// search is not sent the whole batch again.
+func TestHalvingGoesOnAfterARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		outcomes := []Outcome{Rejected, Retry, Retry, Acknowledged, Rejected, Rejected, Acknowledged}
+		gate := make(chan struct{})
+		n := 0
+		sink := &scripted{verdict: func([]string) Verdict {
+			<-gate
+			n++
+			return Verdict{Outcome: outcomes[n-1]}
+		}}
+		l := newLedger()
+		e := Start(sink, Config{Settled: l.settled})
+		l.put(e, "first")
+		synctest.Wait()
+		outcomes = append([]Outcome{Acknowledged}, outcomes...)
+		l.put(e, ids(0, 4)...)
+		close(gate)
+		time.Sleep(time.Minute)
+		_ = e.Shutdown(t.Context())
+		var got [][]string
+		for _, try := range sink.got()[1:] {
+			got = append(got, try.IDs)
+		}
+		want := [][]string{{"0", "1", "2", "3"}, {"0", "1"}, {"0", "1"}, {"0", "1"}, {"2", "3"}, {"2"}, {"3"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("tries (-want +got):\n%s", diff)
+		}
+		l.check(t, map[string]bool{"first": true, "0": true, "1": true, "2": false, "3": true})
+	})
+}

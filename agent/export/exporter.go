@@ -1,0 +1,195 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// The bounds of an [Exporter] where its Config names none.
+const (
+	DefaultMaxRecords = 4096
+	DefaultMaxBytes   = 8 << 20
+	DefaultBatch      = 512
+	// DrainTime is how long Shutdown tries to deliver what is queued, at most.
+	DrainTime = 5 * time.Second
+
+	maxBatchBytes = 1 << 20
+)
+
+// Config says how an [Exporter] works. Zero fields stand for the defaults.
+type Config struct {
+	// Endpoint names the receiver in logs and in Status; free of credentials.
+	Endpoint string
+	// MaxRecords and MaxBytes bound the queue, the batch under way included.
+	MaxRecords, MaxBytes int
+	// Batch is the most records that are sent at once.
+	Batch int
+	// Settled is told what has become of n records. It is called with no lock
+	// held, from several goroutines, and must be quick.
+	Settled func(result Result, n int)
+	Log     *slog.Logger
+}
+
+// Exporter queues records and delivers them from one goroutine. What has
+// gathered while a batch was under way is the next batch; nothing waits for a
+// timer. When the queue is full the oldest record is dropped.
+type Exporter struct {
+	sink Sink
+	cfg  Config
+
+	wake    chan struct{} // cap 1: something to do
+	closing chan struct{} // closed by Shutdown
+	abort   context.CancelFunc
+	stopped chan struct{} // closed when the goroutine has ended
+
+	mu    sync.Mutex
+	queue queue
+	room  chan struct{} // closed when WaitRoom should look again
+	state state
+}
+
+// Start returns an exporter at work. The caller must Shutdown it.
+func Start(sink Sink, cfg Config) *Exporter {
+	cfg.MaxRecords = cmp.Or(cfg.MaxRecords, DefaultMaxRecords)
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
+	cfg.Batch = cmp.Or(cfg.Batch, DefaultBatch)
+	if cfg.Settled == nil {
+		cfg.Settled = func(Result, int) {}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	ctx, abort := context.WithCancel(context.Background())
+	e := &Exporter{
+		sink:    sink,
+		cfg:     cfg,
+		wake:    make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		abort:   abort,
+		stopped: make(chan struct{}),
+		room:    make(chan struct{}),
+	}
+	go e.run(ctx)
+	return e
+}
+
+// Enqueue takes a record for delivery and never blocks. It calls done exactly
+// once, with no lock held and perhaps before it returns: with true when the
+// receiver has acknowledged the record, with false when it is lost. A nil done
+// is not called.
+func (e *Exporter) Enqueue(r Record, done func(delivered bool)) {
+	it := &item{record: r, size: r.size(), done: done}
+	if it.size > e.cfg.MaxBytes { // it would push out all others, then itself
+		e.finish(QueueFull, []*item{it})
+		return
+	}
+	e.mu.Lock()
+	if e.isClosing() {
+		e.mu.Unlock()
+		e.finish(ShutDown, []*item{it})
+		return
+	}
+	e.queue.push(it)
+	dropped := e.queue.shrink(e.cfg.MaxRecords, e.cfg.MaxBytes)
+	e.mu.Unlock()
+	e.poke()
+	e.finish(QueueFull, dropped)
+}
+
+// WaitRoom waits while more is queued than keeps the sender busy and the
+// receiver takes what it is sent, so that a reader of a backlog does not outrun
+// a healthy receiver, nor fill memory. It does not wait for one that is away,
+// and ends with ctx.
+func (e *Exporter) WaitRoom(ctx context.Context) error {
+	records := min(2*e.cfg.Batch, e.cfg.MaxRecords*3/4)
+	bytes := min(2*maxBatchBytes, e.cfg.MaxBytes*3/4)
+	for {
+		e.mu.Lock()
+		busy := !e.state.away() && !e.isClosing() && e.queue.fuller(records, bytes)
+		room := e.room
+		e.mu.Unlock()
+		if !busy {
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Shutdown takes no more records and tries to deliver those that are queued
+// until ctx or [DrainTime] ends; the rest is lost, and the error says how many.
+func (e *Exporter) Shutdown(ctx context.Context) error {
+	e.mu.Lock()
+	if !e.isClosing() {
+		close(e.closing)
+	}
+	e.openRoom()
+	e.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(ctx, DrainTime)
+	defer cancel()
+	select {
+	case <-e.stopped:
+	case <-ctx.Done():
+		e.abort()
+		<-e.stopped
+	}
+	e.abort()
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := e.state.settled[ShutDown]; n > 0 {
+		return fmt.Errorf("drain records: %d were not delivered to %s: %s", n, e.cfg.Endpoint, e.state.verdict.Text)
+	}
+	return nil
+}
+
+// isClosing reports whether Shutdown was called; the caller holds mu, or is the
+// goroutine.
+func (e *Exporter) isClosing() bool {
+	select {
+	case <-e.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// openRoom makes every WaitRoom look again; the caller holds mu.
+func (e *Exporter) openRoom() {
+	close(e.room)
+	e.room = make(chan struct{})
+}
+
+func (e *Exporter) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// finish counts items and calls their done.
+func (e *Exporter) finish(result Result, items []*item) {
+	if len(items) == 0 {
+		return
+	}
+	e.count(result, len(items))
+	for _, it := range items {
+		it.settle(result == Delivered)
+	}
+}
+
+// count records what has become of n records.
+func (e *Exporter) count(result Result, n int) {
+	e.mu.Lock()
+	e.state.count(result, n)
+	e.mu.Unlock()
+	e.cfg.Settled(result, n)
+}

@@ -1,0 +1,56 @@
+package export
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestWriterSink(t *testing.T) {
+	at := time.Date(2026, 6, 12, 10, 0, 0, 5, time.UTC)
+	r := Record{
+		Version: 1, UID: "u", Name: EventFailed, Time: at, Observed: at, Severity: SeverityWarn, Body: `a "b" <c>`,
+		Attributes: []Attribute{{"z", "<1>"}, {"a", int64(2)}, {"t", []string{"x"}}, {"b", true}, {"f", 1.5}},
+	}
+	var out strings.Builder
+	if v := NewWriterSink(&out).Export(t.Context(), []Record{r, r}); v.Outcome != Acknowledged {
+		t.Fatalf("verdict: %+v", v)
+	}
+	want := `{"time":"2026-06-12T10:00:00.000000005Z","observed":"2026-06-12T10:00:00.000000005Z","severity":"WARN",` +
+		`"name":"pullcause.image_pull.failed","uid":"u","body":"a \"b\" <c>",` +
+		`"attributes":{"z":"<1>","a":2,"t":["x"],"b":true,"f":1.5}}` + "\n"
+	if got := out.String(); got != want+want {
+		t.Errorf("got  %s\nwant %s", got, want+want)
+	}
+}
+
+func TestWriterSinkRecordOfAChange(t *testing.T) {
+	var out strings.Builder
+	NewWriterSink(&out).Export(t.Context(), []Record{FromChange(rateLimited(), "n")})
+	var got struct {
+		Attributes map[string]any `json:"attributes"`
+	}
+	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Attributes[ErrorTypeKey] != "rate_limited" {
+		t.Errorf("got %v", got)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestWriterSinkThatCannotWrite(t *testing.T) {
+	v := NewWriterSink(broken{}).Export(t.Context(), []Record{{}})
+	if v.Outcome != Retry || v.Text != "write records: disk full" {
+		t.Errorf("got %+v", v)
+	}
+	v = NewWriterSink(broken{}).Export(t.Context(), []Record{{Attributes: []Attribute{{"k", func() {}}}}})
+	if v.Outcome != Rejected {
+		t.Errorf("got %+v", v)
+	}
+}
