@@ -1,0 +1,103 @@
+// Package debug shows what the agent sees and whether it lives: health and
+// metrics for the cluster ([NewPublic]), a page and JSON for whoever looks into
+// a node ([NewDebug]). [Serve] puts either behind a listener.
+//
+// Nothing here keeps state. All that is shown is asked for by the functions of
+// [PublicConfig] and [DebugConfig] when a request comes, and no request changes
+// anything. What is shown was written by pod authors and registries: it is
+// escaped, cut and made visible, and the page runs no script but its own.
+//
+// The JSON is in json.go and view.go, the page in page.go (its sections in
+// rows.go), incident_page.go and page/, what every request has to pass in
+// guard.go.
+package debug
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"pullcause/agent/incident"
+	"pullcause/logtail"
+)
+
+// DebugConfig says where the debug endpoint finds what it shows. Every function
+// is needed, may be called from several goroutines at once and must return
+// values of the caller's own: nobody changes them later, and they may be sorted.
+type DebugConfig struct {
+	// NodeName and Version stand on the page.
+	NodeName, Version string
+	// Incidents returns the open incidents and the last closed ones, each the
+	// one heard of last first.
+	Incidents func() (open, closed []incident.Incident)
+	// Incident returns one of them with its attempts, the newest first, as far
+	// as both are remembered.
+	Incident func(id string) (incident.Incident, []Attempt, bool)
+	// Attempts returns the last failed attempts, the newest first.
+	Attempts func() []Attempt
+	Sources  func() []logtail.Status
+	// Node, Delivery and Config return what their endpoint shows as JSON,
+	// without credentials. The page knows Delivery by the JSON names of
+	// export.Status.
+	Node, Delivery, Config func() any
+	// Loops and Ready are those of [PublicConfig].
+	Loops func() []Loop
+	Ready func() (bool, string)
+	// Pprof adds /debug/pprof/.
+	Pprof bool
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// NewDebug returns the handler of server.debug: the page and the JSON. Requests
+// that arrive over loopback must name a loopback host.
+func NewDebug(cfg DebugConfig) http.Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	d := &debugHandler{cfg: cfg, pages: newPages()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", notFound("no such path; GET /debug/ lists what there is"))
+	for _, e := range d.endpoints() {
+		mux.Handle(e.path, get(e.handler))
+	}
+	mux.Handle("/{$}", get(d.index))
+	mux.Handle("/incidents/{id}", get(d.incidentPage))
+	mux.Handle("/debug/{$}", get(d.contents))
+	if cfg.Pprof {
+		addPprof(mux)
+	}
+	return guard(d.pages.policy, hostCheck(mux))
+}
+
+// debugHandler answers the requests of the debug endpoint.
+type debugHandler struct {
+	cfg   DebugConfig
+	pages *pages
+}
+
+// endpoint is one of the JSON documents.
+type endpoint struct {
+	path, about string
+	handler     http.HandlerFunc
+}
+
+func (d *debugHandler) endpoints() []endpoint {
+	return []endpoint{
+		{"/debug/incidents", "images that cannot be pulled, and the last that could not; ?limit=N of each", d.incidents},
+		{"/debug/incidents/{id}", "one of them, with its attempts and their log lines", d.incident},
+		{"/debug/attempts", "the last failed attempts, the newest first; ?limit=N", d.attempts},
+		{"/debug/sources", "the logs that are read, and how far", d.sources},
+		{"/debug/delivery", "the receiver's last answer, and what waits for it", d.value(d.cfg.Delivery)},
+		{"/debug/node", "what is known of the machine", d.value(d.cfg.Node)},
+		{"/debug/config", "the effective configuration, secrets masked", d.value(d.cfg.Config)},
+	}
+}
+
+// addPprof adds Go's profiles, except for the command line: it may hold secrets.
+func addPprof(mux *http.ServeMux) {
+	mux.Handle("/debug/pprof/", get(pprof.Index))
+	mux.Handle("/debug/pprof/profile", get(pprof.Profile))
+	mux.Handle("/debug/pprof/symbol", get(pprof.Symbol))
+	mux.Handle("/debug/pprof/trace", get(pprof.Trace))
+}

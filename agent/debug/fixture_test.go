@@ -1,0 +1,158 @@
+package debug_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/debug"
+	"pullcause/agent/detect"
+	"pullcause/agent/diagnose"
+	"pullcause/agent/incident"
+	"pullcause/logtail"
+)
+
+var now = time.Date(2026, 11, 24, 4, 53, 0, 0, time.UTC)
+
+const (
+	nginx   = "docker.io/library/nginx:1.27"
+	message = `failed to resolve reference "docker.io/library/nginx:1.27": unexpected status from HEAD request to ` +
+		`https://registry-1.docker.io/v2/library/nginx/manifests/1.27: 429 Too Many Requests`
+)
+
+func limited() diagnose.Diagnosis {
+	return diagnose.Diagnosis{
+		Cause: diagnose.RateLimited, Detail: "docker_hub", Confidence: diagnose.Certain, Retry: diagnose.RetryLater,
+		Owner: "registry", Remedy: "Authenticate pulls, or use a mirror.", Summary: "429 Too Many Requests",
+	}
+}
+
+func pods() []attempt.Pod {
+	return []attempt.Pod{{
+		Pod: detect.Pod{Namespace: "shop", Name: "web-0", UID: "5d0c1f0e"}, Container: "app",
+		Kind: detect.KindContainer, Reason: "ErrImagePull",
+	}}
+}
+
+// failed is an attempt that tells all that an attempt can tell.
+func failed() debug.Attempt {
+	return debug.View(attempt.Attempt{
+		UID: "9c1d", Image: "nginx:1.27", Ref: nginx, Registry: "docker.io", Program: detect.Containerd,
+		Start: now.Add(-41 * time.Second), End: now.Add(-40 * time.Second), Observed: now.Add(-40 * time.Second),
+		Failure: &detect.Failure{Text: message, GRPCCode: "Unknown", Status: 429},
+		Reason:  "ErrImagePull",
+		Hosts: []detect.Host{
+			{Host: "mirror.example", Role: detect.RoleMirror, Error: "dial tcp 10.2.0.9:443: connect: connection refused"},
+			{
+				Host: "registry-1.docker.io", Role: detect.RoleOrigin, Method: "HEAD",
+				URL: "https://registry-1.docker.io/v2/library/nginx/manifests/1.27", Status: 429, Error: "429 Too Many Requests",
+			},
+		},
+		Pods: pods(), Attribution: attempt.ByKubelet, Bytes: 2048, Duration: 1312 * time.Millisecond,
+		Lines: "first line\n\tsecond <line>", Truncated: true,
+	}, limited())
+}
+
+func opened() incident.Incident {
+	return incident.Incident{
+		ID: "7f3a90c1d2e4b5a6", Image: "nginx:1.27", Ref: nginx, Registry: "docker.io", State: incident.Open,
+		FirstSeen: now.Add(-12 * time.Minute), LastSeen: now.Add(-40 * time.Second), Attempts: 14,
+		Diagnosis: limited(), LastError: message, Pods: pods(), PodsDropped: 3,
+	}
+}
+
+func recovered() incident.Incident {
+	return incident.Incident{
+		ID: "c0ffee00c0ffee00", Image: "ghcr.io/acme/batch:v4", State: incident.StateRecovered,
+		FirstSeen: now.Add(-time.Hour), LastSeen: now.Add(-40 * time.Minute), ClosedAt: now.Add(-40 * time.Minute), Attempts: 6,
+		Diagnosis: diagnose.Diagnosis{Cause: diagnose.DNS, Confidence: diagnose.Likely, Retry: diagnose.RetryMaybe},
+	}
+}
+
+func reading() logtail.Status {
+	return logtail.Status{
+		Name: "file:/var/log/containerd.log", Kind: "file", Program: detect.Containerd, Path: "/var/log/containerd.log",
+		State: logtail.StateReading, Lines: 1203441, Bytes: 1 << 30, LastRead: now.Add(-2 * time.Second), LastTurn: now, Wake: logtail.WakeInotify,
+		Position: logtail.Position{Source: "file:/var/log/containerd.log", Stream: "a1", Offset: 12},
+	}
+}
+
+// world is what an agent has to show; tests change it before they look.
+type world struct {
+	open, closed []incident.Incident
+	attempts     []debug.Attempt
+	sources      []logtail.Status
+	delivery     any
+	loops        []debug.Loop
+	notReady     string
+	node         string
+	pprof        bool
+}
+
+func outage() *world {
+	return &world{
+		open: []incident.Incident{opened()}, closed: []incident.Incident{recovered()},
+		attempts: []debug.Attempt{failed()}, sources: []logtail.Status{reading()}, node: "node-a",
+		delivery: map[string]any{"endpoint": "http://cubeapm:3130", "outcome": "acknowledged", "delivered": 1204, "last_success": now.Add(-4 * time.Second)},
+	}
+}
+
+func (w *world) handler() http.Handler {
+	return debug.NewDebug(debug.DebugConfig{
+		NodeName: w.node, Version: "1.2.3",
+		Incidents: func() (open, closed []incident.Incident) { return w.open, w.closed },
+		Incident:  w.incident,
+		Attempts:  func() []debug.Attempt { return w.attempts },
+		Sources:   func() []logtail.Status { return w.sources },
+		Node:      func() any { return map[string]string{"name": w.node} },
+		Delivery:  func() any { return w.delivery },
+		Config:    func() any { return map[string]string{"host_root": "/host"} },
+		Loops:     func() []debug.Loop { return w.loops },
+		Ready:     func() (bool, string) { return w.notReady == "", w.notReady },
+		Pprof:     w.pprof,
+		Now:       func() time.Time { return now },
+	})
+}
+
+func (w *world) incident(id string) (incident.Incident, []debug.Attempt, bool) {
+	for _, list := range [][]incident.Incident{w.open, w.closed} {
+		for _, i := range list {
+			if i.ID == id {
+				var attempts []debug.Attempt
+				for _, a := range w.attempts {
+					if a.Image == i.Image {
+						attempts = append(attempts, a)
+					}
+				}
+				return i, attempts, true
+			}
+		}
+	}
+	return incident.Incident{}, nil, false
+}
+
+// ask sends a request that arrives over loopback.
+func ask(t *testing.T, h http.Handler, method, path, host string) *httptest.ResponseRecorder {
+	t.Helper()
+	return askAt(t, h, method, path, host, "127.0.0.1:9809")
+}
+
+func askAt(t *testing.T, h http.Handler, method, path, host, local string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, path, nil)
+	r.Host = host
+	address := net.TCPAddrFromAddrPort(mustAddrPort(local))
+	r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, net.Addr(address)))
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, r)
+	return answer
+}
+
+func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	return ask(t, h, http.MethodGet, path, "localhost:9809")
+}

@@ -1,0 +1,192 @@
+package debug
+
+import (
+	"cmp"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/diagnose"
+	"pullcause/agent/incident"
+)
+
+// maxIncidentAttempts is the most attempts, each with its log lines, on the page
+// of one incident. The JSON has all of them.
+const maxIncidentAttempts = 20
+
+// incidentPage is the page at /incidents/{id}.
+type incidentPage struct {
+	page
+	Found    bool
+	ID       string
+	Image    string
+	Story    story
+	Cause    causeCell
+	Remedy   string
+	Facts    [][2]string
+	Error    string
+	Hosts    []hostRow
+	Pods     []podRow
+	PodsMore int
+	WhosePod string
+	Attempts []evidence
+	More     int // attempts that are not shown
+}
+
+// story is the incident's life so far.
+type story struct {
+	Tone, State   string
+	Since, Last   moment
+	Closed        moment
+	Outage, Tries string
+	Open          bool
+}
+
+func (d *debugHandler) incidentPage(w http.ResponseWriter, r *http.Request) {
+	i, attempts, ok := d.cfg.Incident(r.PathValue("id"))
+	if !ok {
+		p := &incidentPage{page: d.page("Incident not remembered on " + short(d.cfg.NodeName))}
+		d.render(w, http.StatusNotFound, "incident.html", p)
+		return
+	}
+	image := visible(cmp.Or(i.Image, i.Ref, "An image that no line names"), maxLong)
+	p := &incidentPage{page: d.page(short(image) + " on " + short(d.cfg.NodeName)), Found: true, ID: i.ID, Image: image}
+	p.tell(&i, remember(attempts).status(&i))
+	p.who(&i, attempts)
+	for n := range attempts[:min(len(attempts), maxIncidentAttempts)] {
+		p.Attempts = append(p.Attempts, p.evidence(&attempts[n]))
+	}
+	p.More = len(attempts) - len(p.Attempts)
+	d.render(w, http.StatusOK, "incident.html", p)
+}
+
+// tell fills in what is wrong and what to do.
+func (p *incidentPage) tell(i *incident.Incident, status int) {
+	p.Story = story{
+		Open: i.State == incident.Open, Tone: "bad", State: "Cannot be pulled",
+		Since: p.moment(i.FirstSeen), Last: p.moment(i.LastSeen), Closed: p.moment(i.ClosedAt),
+		Outage: span(i.ClosedAt.Sub(i.FirstSeen)), Tries: count(i.Attempts, "failed attempt"),
+	}
+	switch i.State {
+	case incident.StateRecovered:
+		p.Story.Tone, p.Story.State = "good", "Pulled again"
+	case incident.StateAbandoned:
+		p.Story.Tone, p.Story.State = "", "Nobody tries any more"
+	}
+	d := i.Diagnosis
+	p.Cause = cell(diagnosis(d), status)
+	p.Remedy = visible(d.Remedy, maxLong)
+	p.Error = visible(i.LastError, maxLong)
+	p.Facts = [][2]string{
+		{"Confidence", confidence(d.Confidence)},
+		{"Trying again", retry(d.Retry)},
+		{"Where to look", short(d.Owner)},
+		{"Registry", short(i.Registry)},
+	}
+}
+
+func confidence(c diagnose.Confidence) string {
+	switch c {
+	case diagnose.Certain:
+		return "certain: the program's own words or a status name it"
+	case diagnose.Likely:
+		return "likely: inferred from the shape of the error"
+	case diagnose.Possible:
+		return "possible: the text fits several causes"
+	default:
+		return short(string(c))
+	}
+}
+
+func retry(r diagnose.Retry) string {
+	switch r {
+	case diagnose.RetryNever:
+		return "does not help"
+	case diagnose.RetryLater:
+		return "helps later"
+	case diagnose.RetryYes:
+		return "helps"
+	case diagnose.RetryMaybe:
+		return "may help"
+	default:
+		return short(string(r))
+	}
+}
+
+// who fills in the hosts that were asked and the pods that wait.
+func (p *incidentPage) who(i *incident.Incident, attempts []Attempt) {
+	if len(attempts) > 0 {
+		for n, h := range attempts[0].Hosts {
+			p.Hosts = append(p.Hosts, hostRow{
+				Number: n + 1, Host: short(h.Host), Role: short(string(h.Role)), Method: short(h.Method),
+				URL: visible(h.URL, maxLong), Status: h.Status, Error: visible(h.Error, maxLong),
+			})
+		}
+		p.WhosePod = attribution(attempts[0].Attribution)
+	}
+	for _, pod := range i.Pods {
+		p.Pods = append(p.Pods, podRow{
+			Namespace: short(pod.Namespace), Name: short(pod.Name), UID: short(pod.UID),
+			Container: short(pod.Container), Kind: short(string(pod.Kind)), Reason: short(pod.Reason),
+		})
+	}
+	p.PodsMore = i.PodsDropped
+}
+
+// hostRow is a registry host that was asked.
+type hostRow struct {
+	Number                         int
+	Host, Role, Method, URL, Error string
+	Status                         int
+}
+
+// podRow is a container that waits for the image.
+type podRow struct {
+	Namespace, Name, UID, Container, Kind, Reason string
+}
+
+func attribution(a attempt.Attribution) string {
+	switch a {
+	case attempt.ByKubelet:
+		return "The kubelet named them."
+	case attempt.BySandbox:
+		return "The runtime named them."
+	case attempt.ByCandidate:
+		return "No line names them: they are the pods of this node that wait for an image."
+	default:
+		return ""
+	}
+}
+
+// evidence is an attempt with its log lines.
+type evidence struct {
+	ID        string // unique on the page
+	At        moment
+	Cause     causeCell
+	Facts     string
+	Lines     []string
+	Truncated bool
+	First     bool
+}
+
+func (p *incidentPage) evidence(a *Attempt) evidence {
+	e := evidence{
+		ID: "lines-" + strconv.Itoa(len(p.Attempts)), At: p.moment(a.Time), Cause: cell(a.Diagnosis, a.HTTPStatus),
+		Truncated: a.Truncated, First: len(p.Attempts) == 0,
+	}
+	if a.Lines != "" {
+		e.Lines = strings.Split(visible(a.Lines, maxLines), "\n")
+	}
+	if a.GRPCCode != "" {
+		e.Facts += ", gRPC " + short(a.GRPCCode)
+	}
+	if a.DurationMS > 0 {
+		e.Facts += ", took " + (time.Duration(a.DurationMS) * time.Millisecond).String()
+	}
+	if a.BytesRead > 0 {
+		e.Facts += ", " + size(a.BytesRead) + " read"
+	}
+	return e
+}

@@ -1,0 +1,145 @@
+package debug
+
+import (
+	"cmp"
+	"iter"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/detect"
+	"pullcause/agent/diagnose"
+	"pullcause/agent/incident"
+)
+
+// Diagnosis is a diagnosis in JSON.
+type Diagnosis struct {
+	Cause      diagnose.Cause      `json:"cause"`
+	Detail     string              `json:"detail,omitempty"`
+	Confidence diagnose.Confidence `json:"confidence"`
+	Retryable  diagnose.Retry      `json:"retryable"`
+	Owner      string              `json:"owner,omitempty"`
+	Summary    string              `json:"summary,omitempty"`
+	Remedy     string              `json:"remedy,omitempty"`
+}
+
+// Attempt is one failed attempt in JSON. Facts that are not known are left out;
+// the lists are always there.
+type Attempt struct {
+	UID string `json:"uid"`
+	// Time is when the runtime or the kubelet told of the end.
+	Time     time.Time `json:"time"`
+	Source   string    `json:"source,omitempty"` // who told: containerd, kubelet, crio, dockerd
+	Image    string    `json:"image,omitempty"`
+	Ref      string    `json:"ref,omitempty"`
+	Registry string    `json:"registry,omitempty"`
+	Diagnosis
+	HTTPStatus int    `json:"http_status,omitempty"`
+	GRPCCode   string `json:"grpc_code,omitempty"`
+	Error      string `json:"error,omitempty"`
+	// BackOff is set where the kubelet only said that it waits.
+	BackOff     bool                `json:"back_off,omitempty"`
+	Reason      string              `json:"reason,omitempty"` // the kubelet's waiting reason
+	Hosts       []detect.Host       `json:"hosts"`
+	Pods        []attempt.Pod       `json:"pods"`
+	Attribution attempt.Attribution `json:"attribution,omitempty"`
+	DurationMS  int64               `json:"duration_ms,omitempty"`
+	BytesRead   int64               `json:"bytes_read,omitempty"`
+	// Lines are the raw log lines, redacted and newline-joined.
+	Lines     string `json:"lines,omitempty"`
+	Truncated bool   `json:"truncated,omitempty"`
+}
+
+// View makes the JSON form of a failed attempt and its diagnosis.
+func View(a attempt.Attempt, d diagnose.Diagnosis) Attempt {
+	v := Attempt{
+		UID: a.UID, Time: a.End.UTC(), Source: a.Program,
+		Image: a.Image, Ref: a.Ref, Registry: a.Registry,
+		Diagnosis: diagnosis(d),
+		BackOff:   a.BackOff, Reason: a.Reason,
+		Hosts:       append([]detect.Host{}, a.Hosts...),
+		Pods:        append([]attempt.Pod{}, a.Pods...),
+		Attribution: a.Attribution,
+		DurationMS:  a.Duration.Milliseconds(), BytesRead: a.Bytes,
+		Lines: a.Lines, Truncated: a.Truncated,
+	}
+	if a.Failure != nil {
+		v.HTTPStatus, v.GRPCCode, v.Error = a.Failure.Status, a.Failure.GRPCCode, a.Failure.Text
+	}
+	return v
+}
+
+func diagnosis(d diagnose.Diagnosis) Diagnosis {
+	return Diagnosis{
+		Cause: d.Cause, Detail: d.Detail, Confidence: d.Confidence, Retryable: d.Retry,
+		Owner: d.Owner, Summary: d.Summary, Remedy: d.Remedy,
+	}
+}
+
+// incidentView is an incident in JSON.
+type incidentView struct {
+	ID        string         `json:"id"`
+	Image     string         `json:"image,omitempty"`
+	Ref       string         `json:"ref,omitempty"`
+	Registry  string         `json:"registry,omitempty"`
+	State     incident.State `json:"state"`
+	FirstSeen time.Time      `json:"first_seen"`
+	LastSeen  time.Time      `json:"last_seen"`
+	ClosedAt  time.Time      `json:"closed_at,omitzero"`
+	Attempts  int            `json:"attempts"`
+	Diagnosis
+	// HTTPStatus is that of the newest attempt, while that is remembered.
+	HTTPStatus  int           `json:"http_status,omitempty"`
+	LastError   string        `json:"last_error,omitempty"`
+	Pods        []attempt.Pod `json:"pods"`
+	PodsDropped int           `json:"pods_dropped,omitempty"`
+}
+
+func viewIncident(i *incident.Incident, status int) incidentView {
+	return incidentView{
+		ID: i.ID, Image: i.Image, Ref: i.Ref, Registry: i.Registry, State: i.State,
+		FirstSeen: i.FirstSeen.UTC(), LastSeen: i.LastSeen.UTC(), ClosedAt: i.ClosedAt.UTC(),
+		Attempts: i.Attempts, Diagnosis: diagnosis(i.Diagnosis), HTTPStatus: status,
+		LastError: i.LastError, Pods: append([]attempt.Pod{}, i.Pods...), PodsDropped: i.PodsDropped,
+	}
+}
+
+// memory finds the newest attempt that is remembered of each image.
+type memory map[string]*Attempt
+
+func remember(attempts []Attempt) memory {
+	m := make(memory)
+	for n := range attempts {
+		a := &attempts[n]
+		if key := cmp.Or(a.Ref, a.Image); key != "" && !a.BackOff && m[key] == nil {
+			m[key] = a
+		}
+	}
+	return m
+}
+
+// status is the HTTP status of the newest attempt of an incident; 0 if that had
+// none or is forgotten.
+func (m memory) status(i *incident.Incident) int {
+	a := m[cmp.Or(i.Ref, i.Image)]
+	if a == nil || !belongs(a, i) {
+		return 0
+	}
+	return a.HTTPStatus
+}
+
+// views makes the JSON form of incidents, one after the other.
+func (m memory) views(incidents []incident.Incident) iter.Seq[incidentView] {
+	return func(yield func(incidentView) bool) {
+		for n := range incidents {
+			if !yield(viewIncident(&incidents[n], m.status(&incidents[n]))) {
+				return
+			}
+		}
+	}
+}
+
+// belongs reports whether an attempt was made while an incident lasted.
+func belongs(a *Attempt, i *incident.Incident) bool {
+	return cmp.Or(a.Ref, a.Image) == cmp.Or(i.Ref, i.Image) &&
+		!a.Time.Before(i.FirstSeen) && (i.State == incident.Open || !a.Time.After(i.LastSeen))
+}
