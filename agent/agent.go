@@ -1,0 +1,171 @@
+// Package agent puts the parts together: sources, joining, diagnosis, incidents,
+// delivery and the two listeners. Start at [Config], [New] and [Agent.Run]; the
+// data's way is in pipeline.go.
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pullcause/agent/export"
+	"pullcause/agent/telemetry"
+	"pullcause/logtail"
+	"pullcause/logtail/checkpoint"
+	"pullcause/logtail/file"
+)
+
+// Deps are what an agent needs besides its configuration.
+type Deps struct {
+	Logger *slog.Logger
+	// Stdout gets the records where no receiver is configured.
+	Stdout  io.Writer
+	Version string
+}
+
+// Agent is the whole program. It is made by [New] and runs once.
+type Agent struct {
+	cfg       Config
+	log       *slog.Logger
+	node      Node
+	version   string
+	telemetry *telemetry.Provider
+	metrics   *telemetry.Metrics
+	exporter  *export.Exporter
+	pipe      *pipeline
+	sources   *sources
+	positions *positions
+	public    net.Listener
+	debug     net.Listener
+}
+
+// New makes an agent of a valid configuration and opens its listeners. An error
+// says what is wrong and what to do; a source or receiver that is away is none.
+func New(cfg Config, deps Deps) (*Agent, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.Effective()
+	node := readNode(cfg.HostRoot, cfg.Resource.NodeName)
+	a := &Agent{cfg: cfg, log: deps.Logger, node: node, version: deps.Version}
+	if err := a.open(deps); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// open makes the parts from the receiver's end to the sources'.
+func (a *Agent) open(deps Deps) (err error) {
+	if a.telemetry, err = openTelemetry(a.cfg, a.node, deps); err != nil {
+		return err
+	}
+	a.metrics = a.telemetry.Metrics()
+	sink, err := openSink(a.cfg, a.node, deps)
+	if err != nil {
+		return err
+	}
+	if a.public, err = listen("server.listen", a.cfg.Server.Listen); err != nil {
+		return err
+	}
+	if a.debug, err = listen("server.debug.listen", a.cfg.Server.Debug.Listen); err != nil {
+		return err
+	}
+	a.exporter = export.Start(sink, export.Config{
+		Endpoint: sink.Name(), Log: a.log,
+		Settled: func(r export.Result, n int) { a.metrics.Settled(string(r), n) },
+	})
+	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics)
+	store := checkpoint.Open(a.cfg.Delivery.StateDir)
+	a.positions = &positions{store: store, pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1)}
+	a.sources = &sources{
+		cfg: a.cfg, node: a.node, log: a.log,
+		watcher: file.NewWatcher(a.log),
+		start:   load(store, a.log),
+	}
+	return nil
+}
+
+func listen(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w; choose another address with this key", key, address, err)
+	}
+	return l, nil
+}
+
+// DebugAddr is the address of the debug listener, with the port that was
+// chosen where the configuration says 0.
+func (a *Agent) DebugAddr() string { return a.debug.Addr().String() }
+
+// PublicAddr is the same of the listener for health and metrics.
+func (a *Agent) PublicAddr() string { return a.public.Addr().String() }
+
+// Run works until ctx ends, then drains for at most [export.DrainTime] and
+// stores the positions last.
+func (a *Agent) Run(ctx context.Context) error {
+	a.log.Info("pullcause starts", "version", a.version, "node", a.node.Name,
+		"receiver", cmp.Or(a.exporter.Status().Endpoint, "stdout"),
+		"listen", a.PublicAddr(), "debug", a.DebugAddr())
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.serve(running) })
+	group.Go(func() error { return a.watch(running) })
+	group.Go(func() error { return a.positions.run(running) })
+	a.sources.handle = func(s logtail.Source) logtail.Handler {
+		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, log: a.log, moved: a.positions.note}
+	}
+	group.Go(func() error { return a.sources.run(running) })
+	err := group.Wait()
+	return errors.Join(err, a.close())
+}
+
+// watch calls the pipeline when time alone makes something due.
+func (a *Agent) watch(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-a.pipe.wake:
+		}
+		timer.Reset(time.Until(a.pipe.turn(time.Now())))
+	}
+}
+
+// close ends what open began, the sources' end first: what is being joined is
+// handed on, records are drained, and the positions are stored last.
+func (a *Agent) close() error {
+	var errs []error
+	if a.pipe != nil {
+		a.pipe.flush(time.Now())
+	}
+	if a.exporter != nil {
+		a.pipe.stopping.Store(true)
+		errs = append(errs, a.exporter.Shutdown(context.Background()))
+		a.positions.save()
+	}
+	if a.sources != nil {
+		errs = append(errs, a.sources.watcher.Close())
+	}
+	for _, l := range []net.Listener{a.public, a.debug} {
+		if l != nil {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if a.telemetry != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		errs = append(errs, a.telemetry.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}

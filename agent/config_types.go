@@ -1,0 +1,117 @@
+package agent
+
+import (
+	"errors"
+	"maps"
+	"path"
+	"strings"
+	"time"
+
+	"pullcause/agent/detect"
+)
+
+// Duration is a time.Duration that is written "500ms", "30s" or "1h30m".
+type Duration time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
+// MarshalText writes 5m rather than 5m0s.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String is the shortest form: 5m rather than 5m0s.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// Lookback is how far back to read when no position is known: a duration, or
+// everything there is.
+type Lookback struct {
+	All bool
+	For time.Duration // not looked at if All
+}
+
+const lookbackAll = "all"
+
+// UnmarshalText reads "all" or a duration that is not negative.
+func (l *Lookback) UnmarshalText(text []byte) error {
+	if string(text) == lookbackAll {
+		*l = Lookback{All: true}
+		return nil
+	}
+	v, err := time.ParseDuration(string(text))
+	if err == nil && v < 0 {
+		err = errors.New("negative")
+	}
+	*l = Lookback{For: v}
+	return err
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (l Lookback) MarshalText() ([]byte, error) {
+	if l.All {
+		return []byte(lookbackAll), nil
+	}
+	return Duration(l.For).MarshalText()
+}
+
+// SourceFile is a log file to follow and who writes it.
+type SourceFile struct {
+	// Program is one of the programs of package detect, or empty: then each line has to tell.
+	Program string
+	// Path is absolute, as seen on the node.
+	Path string
+}
+
+// UnmarshalText reads "/path" or "program:/path".
+func (f *SourceFile) UnmarshalText(text []byte) error {
+	program, file := "", string(text)
+	if !path.IsAbs(file) {
+		program, file, _ = strings.Cut(file, ":")
+		switch program {
+		case detect.Containerd, detect.Kubelet, detect.CRIO, detect.Dockerd:
+		default:
+			return errors.New("unknown program")
+		}
+	}
+	if !path.IsAbs(file) {
+		return errors.New("not absolute")
+	}
+	*f = SourceFile{Program: program, Path: path.Clean(file)}
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (f SourceFile) MarshalText() ([]byte, error) {
+	if f.Program == "" {
+		return []byte(f.Path), nil
+	}
+	return []byte(f.Program + ":" + f.Path), nil
+}
+
+func cloneMap(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(m)
+}
+
+func hasHeader(headers map[string]string, name string) bool {
+	for have := range headers {
+		if strings.EqualFold(have, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/detect"
+	"pullcause/agent/diagnose"
+	"pullcause/agent/export"
+	"pullcause/agent/incident"
+	"pullcause/agent/telemetry"
+	"pullcause/logtail"
+	"pullcause/logtail/checkpoint"
+)
+
+// maxOpenAttempts bounds the attempts that are being joined.
+const maxOpenAttempts = 1000
+
+// forgetPull is after how long a pull without an end is given up. Until then
+// the stored position stays before its first line.
+const forgetPull = 30 * time.Minute
+
+// heartbeat is how often the pipeline turns where nothing is due sooner.
+const heartbeat = 30 * time.Second
+
+// pipeline is the street between the sources and the exporter. Sources call in
+// from several goroutines; one lock guards the joining and the incidents, which
+// take microseconds.
+type pipeline struct {
+	node     Node
+	exporter *export.Exporter
+	metrics  *telemetry.Metrics
+	ledger   *checkpoint.Ledger
+	// wake tells the timer that something is due.
+	wake chan struct{}
+	// stopping is set when what is not delivered yet will not be: it must be
+	// read again after the restart.
+	stopping atomic.Bool
+
+	mu        sync.Mutex
+	joiner    *attempt.Joiner
+	incidents *incident.Store
+	recent    ring
+	lastTurn  time.Time
+	forgotten int64
+	evicted   int64
+}
+
+func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *telemetry.Metrics) *pipeline {
+	return &pipeline{
+		node: node, exporter: exporter, metrics: metrics,
+		ledger: checkpoint.NewLedger(),
+		wake:   make(chan struct{}, 1),
+		joiner: attempt.NewJoiner(attempt.Config{
+			Node: node.Name, Window: time.Duration(cfg.Pulls.JoinWindow),
+			Forget: forgetPull, MaxOpen: maxOpenAttempts,
+		}),
+		incidents: incident.NewStore(incident.Config{
+			All:          cfg.Incidents.Report == ReportAll,
+			AbandonAfter: time.Duration(cfg.Pulls.AbandonAfter),
+			MaxOpen:      cfg.Incidents.MaxOpen,
+		}),
+		lastTurn: time.Now(),
+	}
+}
+
+// add takes the signals of one record.
+func (p *pipeline) add(signals []detect.Signal, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range signals {
+		if s.Kind == detect.PodGone {
+			p.incidents.PodGone(s.Pod, now, func(c incident.Change) { p.tell(c, nil) })
+			continue
+		}
+		p.joiner.Add(s, now, func(a attempt.Attempt) { p.settle(a, now) })
+	}
+	p.poke()
+}
+
+// settle diagnoses an attempt and sends what its incident has to tell. The
+// lines it came from are held until all of that is delivered.
+func (p *pipeline) settle(a attempt.Attempt, now time.Time) {
+	var d diagnose.Diagnosis
+	if !a.Succeeded {
+		d = diagnose.Diagnose(a, p.node.facts())
+	}
+	if !a.Late && !a.BackOff {
+		p.count(a, d)
+	}
+	if !a.Succeeded && !a.Late {
+		p.recent.add(a, d)
+	}
+	hold := p.hold(a)
+	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, hold) })
+	hold.release()
+}
+
+func (p *pipeline) tell(c incident.Change, h *hold) {
+	if c.Kind == incident.Recovered {
+		p.metrics.Recovered(c.Incident.ClosedAt.Sub(c.Incident.FirstSeen))
+	}
+	h.retain()
+	p.exporter.Enqueue(export.FromChange(c, p.node.Name), func(delivered bool) {
+		if delivered || !p.stopping.Load() {
+			h.release()
+		}
+	})
+}
+
+func (p *pipeline) count(a attempt.Attempt, d diagnose.Diagnosis) {
+	if a.Succeeded {
+		p.metrics.Succeeded(a.Registry, a.Duration, a.Bytes)
+		return
+	}
+	p.metrics.Failed(a.Registry, d.Cause, a.Duration, a.Bytes)
+}
+
+// turn does what time alone demands and returns when to call it again.
+func (p *pipeline) turn(now time.Time) (next time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastTurn = now
+	p.joiner.Expire(now, func(a attempt.Attempt) { p.settle(a, now) })
+	p.incidents.Expire(now, func(c incident.Change) { p.tell(c, nil) })
+	p.countForgotten()
+	next = now.Add(heartbeat)
+	if due, ok := p.joiner.Deadline(); ok && due.Before(next) {
+		return due
+	}
+	return next
+}
+
+// countForgotten counts what the bounds made the joiner and the store drop.
+func (p *pipeline) countForgotten() {
+	forgotten, evicted := p.joiner.Forgotten(), p.incidents.Evicted()
+	p.metrics.Lost(telemetry.LostPullForgotten, forgotten-p.forgotten)
+	p.metrics.Lost(telemetry.LostIncidentEvicted, evicted-p.evicted)
+	p.forgotten, p.evicted = forgotten, evicted
+}
+
+// flush hands on what is still being joined.
+func (p *pipeline) flush(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.joiner.Flush(func(a attempt.Attempt) { p.settle(a, now) })
+}
+
+func (p *pipeline) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// marks are the positions that may be stored now.
+func (p *pipeline) marks() map[string]logtail.Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open := p.joiner.Open()
+	spans := make([]map[string]checkpoint.Span, len(open))
+	for i, o := range open {
+		spans[i] = ledgerSpans(o)
+	}
+	return p.ledger.Marks(spans...)
+}
+
+func ledgerSpans(spans map[string]attempt.Span) map[string]checkpoint.Span {
+	converted := make(map[string]checkpoint.Span, len(spans))
+	for source, s := range spans {
+		converted[source] = checkpoint.Span(s)
+	}
+	return converted
+}

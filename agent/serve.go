@@ -1,0 +1,131 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pullcause/agent/debug"
+	"pullcause/agent/diagnose"
+	"pullcause/agent/incident"
+	"pullcause/agent/telemetry"
+	"pullcause/logtail"
+)
+
+// How long a loop may take for a turn before /healthz calls it stuck.
+const (
+	sourceTurn   = 30 * time.Second
+	pipelineTurn = 2 * heartbeat
+)
+
+// serve answers on both listeners until ctx ends.
+func (a *Agent) serve(ctx context.Context) error {
+	err := a.metrics.Observe(telemetry.Gauges{
+		Sources:       a.sources.status,
+		OpenIncidents: a.pipe.openByCause,
+		InFlight:      a.pipe.inFlight,
+		LastSuccess:   func() time.Time { return a.exporter.Status().LastSuccess },
+	})
+	if err != nil {
+		return err
+	}
+	public := debug.NewPublic(debug.PublicConfig{Loops: a.loops, Ready: a.ready, Metrics: a.telemetry.Handler()})
+	details := debug.NewDebug(debug.DebugConfig{
+		NodeName: a.node.Name, Version: a.version,
+		Incidents: a.pipe.all, Incident: a.pipe.incident, Attempts: a.pipe.attempts,
+		Sources:  a.sources.status,
+		Node:     func() any { return a.node },
+		Delivery: func() any { return a.exporter.Status() },
+		Config:   func() any { return a.cfg.Redacted() },
+		Loops:    a.loops, Ready: a.ready,
+		Pprof: a.cfg.Server.Debug.Pprof,
+	})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return debug.Serve(ctx, a.public, public, a.log) })
+	group.Go(func() error { return debug.Serve(ctx, a.debug, details, a.log) })
+	return group.Wait()
+}
+
+// loops are what must go round for the agent to live.
+func (a *Agent) loops() []debug.Loop {
+	loops := []debug.Loop{{Name: "pipeline", LastTurn: a.pipe.turned(), MaxAge: pipelineTurn}}
+	for _, s := range a.sources.status() {
+		loops = append(loops, debug.Loop{Name: s.Name, LastTurn: s.LastTurn, MaxAge: sourceTurn + time.Duration(a.cfg.Sources.Poll)})
+	}
+	return loops
+}
+
+// ready reports whether a source is being read and the receiver is not
+// misconfigured.
+func (a *Agent) ready() (ok bool, why string) {
+	if ok, why := readable(a.sources.status()); !ok {
+		return false, why
+	}
+	return a.exporter.Ready()
+}
+
+// readable says in one sentence why nothing at all can be read.
+func readable(sources []logtail.Status) (ok bool, why string) {
+	if len(sources) == 0 {
+		return false, "no log of a runtime or kubelet was found; name one with sources.files"
+	}
+	for _, s := range sources {
+		if s.State == logtail.StateReading {
+			return true, ""
+		}
+	}
+	why = "no log can be read"
+	for _, s := range sources {
+		why += "; " + s.Path + ": " + s.Error
+	}
+	return false, why
+}
+
+// turned is when the pipeline's loop turned last.
+func (p *pipeline) turned() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lastTurn
+}
+
+func (p *pipeline) openByCause() map[diagnose.Cause]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.incidents.OpenByCause()
+}
+
+func (p *pipeline) inFlight() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.joiner.InFlight()
+}
+
+// all returns the open incidents and the last closed ones.
+func (p *pipeline) all() (open, closed []incident.Incident) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.incidents.Open(), p.incidents.Closed()
+}
+
+func (p *pipeline) attempts() []debug.Attempt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.recent.newest()
+}
+
+// incident returns one incident and those of its attempts that are remembered.
+func (p *pipeline) incident(id string) (found incident.Incident, attempts []debug.Attempt, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, ok = p.incidents.Get(id)
+	if !ok {
+		return found, nil, false
+	}
+	for _, a := range p.recent.newest() {
+		if a.Ref == found.Ref && a.Image == found.Image && !a.Time.Before(found.FirstSeen) {
+			attempts = append(attempts, a)
+		}
+	}
+	return found, attempts, true
+}
