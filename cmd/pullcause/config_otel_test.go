@@ -1,0 +1,134 @@
+package main
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pullcause/agent"
+)
+
+// values are keys of a configuration by name; of a map, its entries.
+func values(cfg agent.Config) map[string]string {
+	all := map[string]string{}
+	for _, key := range agent.Keys() {
+		all[key.Name] = key.Text(cfg)
+	}
+	for section, headers := range map[string]map[string]string{
+		"otlp.logs.headers.": cfg.OTLP.Logs.Headers, "otlp.metrics.headers.": cfg.OTLP.Metrics.Headers,
+	} {
+		for name, value := range headers {
+			all[section+name] = value
+		}
+	}
+	return all
+}
+
+// otelTest is a configuration and what of it differs from the defaults.
+type otelTest struct {
+	name    string
+	environ []string
+	flags   map[string][]string
+	want    map[string]string
+}
+
+func otelTests() []otelTest {
+	const prefix = otelPrefix
+	return []otelTest{
+		{
+			name:    "the address for all signals gets the paths of the specification",
+			environ: []string{prefix + "ENDPOINT=http://collector:4318/"},
+			want: map[string]string{
+				"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
+				"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
+			},
+		},
+		{
+			name: "that of one signal is used as it is, and wins",
+			environ: []string{
+				prefix + "ENDPOINT=https://collector:4318", prefix + "LOGS_ENDPOINT=https://logs/in",
+				prefix + "TIMEOUT=2500", prefix + "METRICS_TIMEOUT=100",
+			},
+			want: map[string]string{
+				"otlp.logs.endpoint": "https://logs/in", "otlp.logs.timeout": "2.5s",
+				"otlp.metrics.endpoint": "https://collector:4318/v1/metrics", "otlp.metrics.timeout": "100ms",
+			},
+		},
+		{
+			name: "every setting",
+			environ: []string{
+				prefix + "LOGS_ENDPOINT=https://logs/in", prefix + "LOGS_HEADERS=X-Scope=a%2Cb, X-Key = k", prefix + "LOGS_COMPRESSION=none",
+				prefix + "LOGS_CERTIFICATE=/ca.pem", prefix + "LOGS_CLIENT_CERTIFICATE=/cert.pem", prefix + "LOGS_CLIENT_KEY=/key.pem",
+			},
+			want: map[string]string{
+				"otlp.logs.endpoint": "https://logs/in", "otlp.logs.compression": "none",
+				"otlp.logs.headers.X-Scope": "a,b", "otlp.logs.headers.X-Key": "k",
+				"otlp.logs.tls.ca_file": "/ca.pem", "otlp.logs.tls.cert_file": "/cert.pem", "otlp.logs.tls.key_file": "/key.pem",
+			},
+		},
+		{
+			name:    "gRPC has no path, and without a scheme INSECURE decides",
+			environ: []string{prefix + "PROTOCOL=grpc", prefix + "LOGS_ENDPOINT=logs:4317", prefix + "ENDPOINT=https://collector:4317", prefix + "INSECURE=TRUE"},
+			want: map[string]string{
+				"otlp.logs.endpoint": "logs:4317", "otlp.logs.protocol": "grpc", "otlp.logs.tls.insecure": "true",
+				"otlp.metrics.endpoint": "https://collector:4317", "otlp.metrics.protocol": "grpc",
+			},
+		},
+		{
+			name:    "the scheme decides about TLS where there is one",
+			environ: []string{prefix + "ENDPOINT=http://collector:4318", prefix + "CERTIFICATE=/ca.pem", prefix + "INSECURE=false"},
+			want: map[string]string{
+				"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
+				"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
+			},
+		},
+		{
+			name:    "a flag's protocol decides about the path, PULLCAUSE_ wins over OTEL_",
+			environ: []string{prefix + "ENDPOINT=http://collector:4317", prefix + "TIMEOUT=1000", "PULLCAUSE_OTLP_METRICS_TIMEOUT=7s"},
+			flags:   map[string][]string{"otlp-logs-protocol": {"grpc"}},
+			want: map[string]string{
+				"otlp.logs.endpoint": "http://collector:4317", "otlp.logs.protocol": "grpc", "otlp.logs.timeout": "1s",
+				"otlp.metrics.endpoint": "http://collector:4317/v1/metrics", "otlp.metrics.timeout": "7s",
+			},
+		},
+		{
+			name:    "who asks for CubeAPM does not get the receiver of the other programs, nor sends its token there",
+			environ: []string{prefix + "ENDPOINT=http://collector:4318", prefix + "HEADERS=X-Key=k"},
+			flags:   map[string][]string{"otlp-cubeapm": {"http://cubeapm:3130/"}},
+			want: map[string]string{
+				"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
+				"otlp.metrics.endpoint":                "http://cubeapm:3130/api/metrics/v1/save/otlp",
+				"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+			},
+		},
+		{
+			name:    "settings without an address are for CubeAPM",
+			environ: []string{prefix + "HEADERS=X-Key=k,cube-stream-fields=service.name", "PULLCAUSE_OTLP_CUBEAPM=https://cubeapm"},
+			want: map[string]string{
+				"otlp.logs.endpoint":                      "https://cubeapm/api/logs/insert/opentelemetry/v1/logs",
+				"otlp.metrics.endpoint":                   "https://cubeapm/api/metrics/v1/save/otlp",
+				"otlp.logs.headers.X-Key":                 "k",
+				"otlp.logs.headers.cube-stream-fields":    "service.name",
+				"otlp.metrics.headers.X-Key":              "k",
+				"otlp.metrics.headers.cube-stream-fields": "service.name",
+			},
+		},
+	}
+}
+
+func TestOTelEnvironment(t *testing.T) {
+	for _, tt := range otelTests() {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := loadConfig(inputs{flags: tt.flags, environ: tt.environ})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := values(agent.Default())
+			maps.Copy(want, tt.want)
+			if diff := cmp.Diff(want, values(cfg)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
