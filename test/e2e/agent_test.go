@@ -1,0 +1,118 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"pullcause/agent/export/otlp/otlptest"
+)
+
+// repository is where the agent's module begins, bin where the lab builds to.
+const (
+	repository = "../.."
+	bin        = repository + "/bin"
+)
+
+// stopTimeout is how long the agent may take to stop: it drains for up to 5 s.
+const stopTimeout = 10 * time.Second
+
+// process is an agent that runs.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan error
+	log   bytes.Buffer // complete when it has ended
+	once  sync.Once
+}
+
+const config = `
+sources:
+  auto: false
+  files: ["containerd:%s"]
+  lookback: all
+delivery: {state_dir: %q}
+otlp: {logs: {endpoint: %q}}
+server: {listen: "127.0.0.1:0", debug: {listen: "127.0.0.1:0"}}
+`
+
+// program is the agent's program, built once.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := filepath.Abs(bin)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "pullcause")
+	build := exec.Command("go", "build", "-o", path, "./cmd/pullcause")
+	build.Dir = repository
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the agent: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// startAgent runs the agent on a log of containerd; it knows nothing yet.
+func startAgent(t *testing.T, logFile string, r *otlptest.Receiver) *process {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	text := fmt.Sprintf(config, logFile, filepath.Join(dir, "state"), r.URL())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(path, "run", "--config", file), ended: make(chan error, 1)}
+	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NODE_NAME=node-a"}
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { p.stop(t) })
+	return p
+}
+
+// stop asks the agent to end, waits for it and expects that all is well.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	p.once.Do(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which shows below
+		select {
+		case err := <-p.ended:
+			if err != nil {
+				t.Errorf("the agent ended with %v:\n%s", err, p.log.Bytes())
+			}
+		case <-time.After(stopTimeout):
+			_ = p.cmd.Process.Kill()
+			<-p.ended
+			t.Errorf("the agent did not stop within %s:\n%s", stopTimeout, p.log.Bytes())
+		}
+	})
+}
+
+// cannot skips a test that cannot run here, which on CI is a failure.
+func cannot(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("cannot run, and on CI it must: %s", why)
+	}
+	t.Skip(why)
+}
+
+func requireRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		cannot(t, "needs root for containerd and its namespaces")
+	}
+}

@@ -1,0 +1,178 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pullcause/agent/export"
+	"pullcause/agent/export/otlp/otlptest"
+	"pullcause/test/lab"
+)
+
+// recordWait is how long records may take that are due after the last pull.
+const recordWait = 20 * time.Second
+
+func TestPulls(t *testing.T) {
+	requireRoot(t)
+	t.Run("containerd 2.4", func(t *testing.T) {
+		t.Parallel()
+		c, err := lab.Build(t.Context(), bin, t.Logf)
+		if err != nil {
+			cannot(t, err.Error())
+		}
+		testPulls(t, c)
+	})
+	t.Run("containerd of the distribution", func(t *testing.T) {
+		t.Parallel()
+		c, err := lab.Install(t.Context(), t.Logf)
+		if err != nil {
+			cannot(t, err.Error())
+		}
+		testPulls(t, c)
+	})
+}
+
+func testPulls(t *testing.T, c lab.Containerd) {
+	node, err := lab.Start(t.Context(), lab.Options{Containerd: c, Logf: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	scenarios := lab.Scenarios()
+	receiver := listen(t)
+	agent := startAgent(t, node.LogFile, receiver)
+	results := map[string]lab.Result{}
+	err = node.Run(t.Context(), scenarios, func(s lab.Scenario, r lab.Result) { results[s.Name] = r })
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := collect(t, receiver, agent, expected(c, scenarios))
+	for _, s := range scenarios {
+		t.Run(s.Name, func(t *testing.T) {
+			check(t, s.Expect(c), results[s.Name].Err, records[s.Image])
+		})
+		delete(records, s.Image)
+	}
+	for image, rest := range records {
+		t.Errorf("%d records about %q, which nobody pulled: %s", len(rest), image, rest[0].Body)
+	}
+	t.Run("a replay yields the same uids", func(t *testing.T) {
+		again := listen(t)
+		replay := startAgent(t, node.LogFile, again)
+		collect(t, again, replay, expected(c, scenarios))
+		if diff := cmp.Diff(uids(receiver.Records()), uids(again.Records())); diff != "" {
+			t.Errorf("uids by image (-first +replay):\n%s", diff)
+		}
+	})
+}
+
+// expected is how many scenarios are to be reported.
+func expected(c lab.Containerd, scenarios []lab.Scenario) int {
+	n := 0
+	for _, s := range scenarios {
+		if s.Expect(c).Cause != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// collect waits for n records, lets the agent send whatever else it has, and
+// returns the records by image.
+func collect(t *testing.T, r *otlptest.Receiver, a *process, n int) map[string][]otlptest.Record {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), recordWait)
+	defer cancel()
+	if _, err := r.Wait(ctx, n); err != nil {
+		t.Errorf("got %d records, want %d: %v", len(r.Records()), n, err)
+	}
+	a.stop(t)
+	if err := r.Problems(); err != nil {
+		t.Errorf("the receiver refused records: %v", err)
+	}
+	records := map[string][]otlptest.Record{}
+	for _, record := range r.Records() {
+		image := text(record, export.ImageRefKey)
+		records[image] = append(records[image], record)
+	}
+	return records
+}
+
+func check(t *testing.T, want lab.Outcome, answer error, records []otlptest.Record) {
+	t.Helper()
+	if (answer == nil) != (want.Cause == "") {
+		t.Fatalf("the runtime answered %v, want cause %q: the lab does not do what it says", answer, want.Cause)
+	}
+	if want.Cause == "" {
+		if len(records) > 0 {
+			t.Errorf("got a record for a pull that succeeded: %s", records[0].Body)
+		}
+		return
+	}
+	if len(records) != 1 {
+		t.Fatalf("got %d records, want 1, for: %v", len(records), answer)
+	}
+	record := records[0]
+	if record.Name != export.EventFailed {
+		t.Errorf("event: got %q, want %q", record.Name, export.EventFailed)
+	}
+	got := outcome(t, record)
+	if want.Hosts == nil {
+		got.Hosts = nil
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s\nbody: %s\nerror: %v", diff, record.Body, answer)
+	}
+}
+
+// outcome is what a record tells.
+func outcome(t *testing.T, r otlptest.Record) lab.Outcome {
+	t.Helper()
+	status, _ := r.Attributes[export.HTTPStatusKey].(int64) // absent is 0
+	o := lab.Outcome{Cause: text(r, export.ErrorTypeKey), Detail: text(r, export.CauseDetailKey), Status: int(status)}
+	list := text(r, export.HostsKey)
+	if list == "" {
+		return o
+	}
+	var hosts []struct{ Host string }
+	if err := json.Unmarshal([]byte(list), &hosts); err != nil {
+		t.Fatalf("%s is no JSON array: %v: %s", export.HostsKey, err, list)
+	}
+	for _, h := range hosts {
+		o.Hosts = append(o.Hosts, h.Host)
+	}
+	return o
+}
+
+func uids(records []otlptest.Record) map[string]string {
+	all := map[string]string{}
+	for _, r := range records {
+		all[text(r, export.ImageRefKey)] = text(r, export.LogRecordUIDKey)
+	}
+	return all
+}
+
+func text(r otlptest.Record, key string) string {
+	s, _ := r.Attributes[key].(string) // absent is empty
+	return s
+}
+
+func listen(t *testing.T) *otlptest.Receiver {
+	t.Helper()
+	r, err := otlptest.ListenHTTP(otlptest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}

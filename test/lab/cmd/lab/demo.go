@@ -1,0 +1,46 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"pullcause/agent/demo"
+	"pullcause/test/lab"
+)
+
+// show lets the whole agent follow the node's log while it pulls, and prints
+// what a receiver got.
+func show(ctx context.Context, n *lab.Node, o options) (err error) {
+	stage, err := demo.Start(ctx, demo.StageConfig{
+		Files:    []string{"containerd:" + n.LogFile},
+		StateDir: filepath.Join(n.Dir, "state"),
+		Version:  "lab",
+		Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stage.Stop()) }()
+	scenarios := lab.Scenarios()
+	fmt.Printf("A real containerd %s pulls %d images, each from a registry that fails in its own way.\n", n.Containerd.Version, len(scenarios))
+	fmt.Printf("Debug page: %s\n\n", stage.DebugURL())
+	if err := n.Run(ctx, scenarios, func(lab.Scenario, lab.Result) {}); err != nil {
+		return err
+	}
+	return stage.Finish(ctx, os.Stdout, expectations(n.Containerd, scenarios), o.once)
+}
+
+func expectations(c lab.Containerd, scenarios []lab.Scenario) []demo.Scenario {
+	all := make([]demo.Scenario, 0, len(scenarios))
+	for _, s := range scenarios {
+		want := s.Expect(c)
+		all = append(all, demo.Scenario{Name: s.Name, Image: s.Image, Cause: want.Cause, Detail: want.Detail, Status: want.Status})
+	}
+	return all
+}

@@ -1,0 +1,136 @@
+//go:build linux
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/template"
+)
+
+// Paths as containerd sees them: /var/lib is a file system of its own in its
+// mount namespace, and the lab's folder is bound into it. So its lines name the
+// paths that every node has.
+const (
+	innerRoot = "/var/lib/containerd"
+	innerDir  = "/var/lib/lab"
+)
+
+// progressTimeout is how long a layer may make no progress; the default is 5 m.
+const progressTimeout = "4s"
+
+// pauseImage cannot be pulled: nobody answers for its registry.
+const pauseImage = "registry.k8s.io/pause:3.10.2"
+
+// configV3 is for containerd 2, configV2 for 1.6 and 1.7. The plugins that are
+// disabled would write outside of the lab's folder.
+const configV3 = `version = 3
+root = "{{.Root}}"
+state = "{{.Dir}}/run/state"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = "{{.Dir}}/run/containerd.sock"
+[debug]
+  format = "{{.LogFormat}}"
+[plugins.'io.containerd.cri.v1.images']
+  snapshotter = "native"
+  image_pull_progress_timeout = "{{.ProgressTimeout}}"
+  [plugins.'io.containerd.cri.v1.images'.pinned_images]
+    sandbox = "{{.PauseImage}}"
+  [plugins.'io.containerd.cri.v1.images'.registry]
+    config_path = "{{.Dir}}/etc/certs.d"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.cni]
+    bin_dirs = ["{{.Dir}}/cni/bin"]
+    conf_dir = "{{.Dir}}/cni/net.d"
+[plugins.'io.containerd.transfer.v1.local']
+  config_path = "{{.Dir}}/etc/certs.d"
+  [[plugins.'io.containerd.transfer.v1.local'.unpack_config]]
+    platform = "linux/{{.Arch}}"
+    snapshotter = "native"
+`
+
+const configV2 = `version = 2
+root = "{{.Root}}"
+state = "{{.Dir}}/run/state"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = "{{.Dir}}/run/containerd.sock"
+[debug]
+  format = "{{.LogFormat}}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{{.PauseImage}}"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{{.Dir}}/etc/certs.d"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{{.Dir}}/cni/bin"
+    conf_dir = "{{.Dir}}/cni/net.d"
+`
+
+// hostsFiles are the hosts.toml of registries that are not asked directly and
+// with the defaults.
+func hostsFiles(c Containerd) map[string]string {
+	files := map[string]string{
+		"registry.corp.lab.test": `server = "https://registry.corp.lab.test"
+[host."https://mirror-a.lab.test"]
+  capabilities = ["pull", "resolve"]
+[host."https://mirror-b.lab.test"]
+  capabilities = ["pull", "resolve"]
+`,
+	}
+	if c.Major > 1 { // containerd 1 does not know the key and waits for 30 s
+		files["blackhole.lab.test"] = "server = \"https://blackhole.lab.test\"\ndial_timeout = \"1s\"\n"
+	}
+	return files
+}
+
+// writeConfig fills the folder that is bound into containerd's mount namespace.
+func writeConfig(dir string, trusted []byte, o Options) error {
+	source := configV3
+	if o.Containerd.Major == 1 {
+		source = configV2
+	}
+	format := o.LogFormat
+	if format == "" {
+		format = "text"
+	}
+	var config strings.Builder
+	err := template.Must(template.New("config.toml").Parse(source)).Execute(&config, map[string]string{
+		"Root": innerRoot, "Dir": innerDir, "LogFormat": format, "Arch": runtime.GOARCH,
+		"ProgressTimeout": progressTimeout, "PauseImage": pauseImage,
+	})
+	if err != nil {
+		return fmt.Errorf("write config.toml: %w", err)
+	}
+	files := map[string]string{
+		"etc/config.toml": config.String(),
+		"etc/ca.pem":      string(trusted),
+		"etc/resolv.conf": "nameserver " + nameserverAddress + "\noptions timeout:1 attempts:1\n",
+		"etc/hosts":       "127.0.0.1 localhost\n",
+	}
+	for host, text := range hostsFiles(o.Containerd) {
+		files["etc/certs.d/"+host+"/hosts.toml"] = text
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("write configuration: %w", err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return fmt.Errorf("write configuration: %w", err)
+		}
+	}
+	for _, name := range []string{"run/state", "varlib"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			return fmt.Errorf("write configuration: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+//go:build linux
+
+package lab
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Sizes in bytes. containerd copies through a buffer of 1 MiB, so the first
+// half of a medium layer is seen as progress; the huge one does not fit into
+// containerd's root.
+const (
+	rootSize    = 24 << 20
+	smallLayer  = 64 << 10
+	mediumLayer = 4 << 20
+	hugeLayer   = 2 * rootSize
+)
+
+// foreignArch is one that no node of the lab has.
+const foreignArch = "s390x"
+
+// fill pushes the images that exist.
+func (g *registry) fill() error {
+	sizes := map[string]int{
+		"team/ok:1.0":         smallLayer,
+		"team/web:1.0":        smallLayer,
+		"limit/layers:1.0":    smallLayer,
+		"corrupt/digest:1.0":  smallLayer,
+		"corrupt/short:1.0":   smallLayer,
+		"slow/stalled:1.0":    mediumLayer,
+		"legacy/schema1:data": smallLayer,
+		"huge/layer:1.0":      hugeLayer,
+	}
+	for reference, size := range sizes {
+		if err := g.push(reference, size); err != nil {
+			return fmt.Errorf("push %s: %w", reference, err)
+		}
+	}
+	return g.pushForeign("platform/foreign:1.0")
+}
+
+func (g *registry) push(reference string, size int) error {
+	image, err := g.image(reference, runtime.GOARCH, size)
+	if err != nil {
+		return err
+	}
+	ref, err := name.ParseReference("registry.lab.test/" + reference)
+	if err != nil {
+		return err
+	}
+	return remote.Write(ref, image, remote.WithTransport(direct{g.good}))
+}
+
+// pushForeign pushes an index without an image for this platform.
+func (g *registry) pushForeign(reference string) error {
+	image, err := g.image(reference, foreignArch, smallLayer)
+	if err != nil {
+		return err
+	}
+	ref, err := name.ParseReference("registry.lab.test/" + reference)
+	if err != nil {
+		return err
+	}
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{
+		Add:        image,
+		Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: foreignArch}},
+	})
+	return remote.WriteIndex(ref, index, remote.WithTransport(direct{g.good}))
+}
+
+// image makes an image of one layer of its own, as a layer that containerd has
+// seen under another name is not fetched again.
+func (g *registry) image(reference, arch string, size int) (v1.Image, error) {
+	layer, err := makeLayer(reference, size)
+	if err != nil {
+		return nil, fmt.Errorf("make layer: %w", err)
+	}
+	digest, err := layer.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("make layer: %w", err)
+	}
+	g.layers[digest.String()] = true
+	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	image, err = mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{Cmd: []string{"/data"}}})
+	if err != nil {
+		return nil, fmt.Errorf("make image: %w", err)
+	}
+	return mutate.AppendLayers(image, layer)
+}
+
+// makeLayer packs one file of the given size that begins with the reference,
+// without compression, so that the layer is as big on the wire.
+func makeLayer(reference string, size int) (v1.Layer, error) {
+	var packed bytes.Buffer
+	archive := tar.NewWriter(&packed)
+	if err := archive.WriteHeader(&tar.Header{Name: "data", Mode: 0o644, Size: int64(size)}); err != nil {
+		return nil, err
+	}
+	content := make([]byte, size)
+	copy(content, reference)
+	if _, err := archive.Write(content); err != nil {
+		return nil, err
+	}
+	if err := archive.Close(); err != nil {
+		return nil, err
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil }
+	return tarball.LayerFromOpener(open, tarball.WithCompressionLevel(gzip.NoCompression), tarball.WithMediaType(types.OCILayer))
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+// Package lab is a Kubernetes node's image pulls in a box: a real containerd
+// pulls over CRI from a registry that fails on purpose, and writes the log
+// lines that it writes everywhere.
+//
+// Start at [Start], which brings a [Node] up, and [Node.Run], which plays the
+// [Scenarios] on it. All of it lives in a network namespace and a mount
+// namespace of its own: no address, port, file or container of the machine is
+// touched, and the kernel removes everything with the last process. It needs
+// root for that, and nothing else that [Install] cannot fetch.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Options say what kind of node to start.
+type Options struct {
+	// Containerd is the program to run; see [Install].
+	Containerd Containerd
+	// LogFormat is "text" or "json"; empty means text, as containerd does.
+	LogFormat string
+	// Pace is a pause between two pulls, as they seldom come at once.
+	Pace time.Duration
+	// Logf tells what the lab is doing; nil for silence.
+	Logf func(format string, args ...any)
+}
+
+// Node is a running containerd with its registries, names and proxy.
+type Node struct {
+	// Dir is the temporary folder that holds everything the host can see.
+	Dir string
+	// LogFile is where containerd's output goes, in the order it was written.
+	LogFile string
+	// Socket is containerd's CRI socket.
+	Socket string
+	// Containerd is the program that runs.
+	Containerd Containerd
+
+	logf     func(format string, args ...any)
+	pace     time.Duration
+	ns       *namespace
+	internet *internet
+	process  *process
+	cri      *criClient
+	close    func() error
+}
+
+// Start brings up a node and waits until containerd answers. Close it, also
+// when ctx ends.
+func Start(ctx context.Context, o Options) (_ *Node, err error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("start lab: needs root, for namespaces and mounts of its own: run it with sudo")
+	}
+	dir, err := os.MkdirTemp("", "pullcause-lab-")
+	if err != nil {
+		return nil, fmt.Errorf("start lab: %w", err)
+	}
+	n := &Node{
+		Dir:        dir,
+		LogFile:    filepath.Join(dir, "containerd.log"),
+		Socket:     filepath.Join(dir, "run", "containerd.sock"),
+		Containerd: o.Containerd,
+		logf:       o.Logf,
+		pace:       o.Pace,
+	}
+	if n.logf == nil {
+		n.logf = func(string, ...any) {}
+	}
+	n.close = sync.OnceValue(n.shutDown)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if err := n.bringUp(ctx, o); err != nil {
+		return nil, fmt.Errorf("start lab: %w", err)
+	}
+	return n, nil
+}
+
+func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
+	began := time.Now()
+	if n.ns, err = newNamespace(); err != nil {
+		return err
+	}
+	if n.internet, err = openInternet(n.ns); err != nil {
+		return err
+	}
+	if err := writeConfig(n.Dir, n.internet.authority.pem, o); err != nil {
+		return err
+	}
+	if n.process, err = startContainerd(n.ns, n.Dir, n.LogFile, o.Containerd); err != nil {
+		return err
+	}
+	if n.cri, err = dialCRI(n.Socket); err != nil {
+		return err
+	}
+	version, err := n.cri.waitReady(ctx, n.process.done)
+	if err != nil {
+		return fmt.Errorf("%w; its last lines:\n%s", err, lastLines(n.LogFile, 5))
+	}
+	n.logf("containerd %s answers after %s", version, time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// Close stops containerd, closes the registries and removes the folder. The
+// namespaces and mounts go with the last process. It may be called twice.
+func (n *Node) Close() error { return n.close() }
+
+func (n *Node) shutDown() error {
+	var errs []error
+	if n.cri != nil {
+		errs = append(errs, n.cri.conn.Close())
+	}
+	if n.process != nil {
+		errs = append(errs, n.process.stop())
+	}
+	if n.internet != nil {
+		errs = append(errs, n.internet.close())
+	}
+	if n.ns != nil {
+		n.ns.close()
+	}
+	errs = append(errs, os.RemoveAll(n.Dir))
+	return errors.Join(errs...)
+}
+
+// Requests returns what the registries were asked, in order.
+func (n *Node) Requests() []Request { return n.internet.journal.all() }

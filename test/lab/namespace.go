@@ -1,0 +1,113 @@
+//go:build linux
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespace is a network namespace that holds nothing but a loopback device
+// with the addresses of a small internet on it. One locked thread lives in it;
+// sockets that this thread opens and processes that it starts belong to it.
+type namespace struct {
+	calls chan func()
+	ended chan struct{}
+}
+
+// The networks of the lab are those reserved for documentation, and the one
+// that cluster DNS has nearly everywhere. On a loopback device every address of
+// a network is local, so a server listens wherever it likes and an address
+// without a server refuses.
+var networks = []net.IPNet{
+	{IP: net.IPv4(198, 51, 100, 1), Mask: net.CIDRMask(24, 32)},
+	{IP: net.IPv4(10, 96, 0, 1), Mask: net.CIDRMask(24, 32)},
+}
+
+func newNamespace() (*namespace, error) {
+	n := &namespace{calls: make(chan func()), ended: make(chan struct{})}
+	ready := make(chan error, 1)
+	go n.live(ready)
+	if err := <-ready; err != nil {
+		return nil, fmt.Errorf("make network namespace: %w", err)
+	}
+	return n, nil
+}
+
+// live runs on a thread that is never given back: it dies with the goroutine,
+// as no other goroutine must ever run in this namespace.
+func (n *namespace) live(ready chan<- error) {
+	defer close(n.ended)
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		ready <- fmt.Errorf("unshare: %w", err)
+		return
+	}
+	if err := configureLoopback(networks); err != nil {
+		ready <- err
+		return
+	}
+	ready <- nil
+	for call := range n.calls {
+		call()
+	}
+}
+
+// do runs f on the thread of the namespace.
+func (n *namespace) do(f func() error) error {
+	result := make(chan error, 1)
+	n.calls <- func() { result <- f() }
+	return <-result
+}
+
+func (n *namespace) close() {
+	close(n.calls)
+	<-n.ended
+}
+
+// configureLoopback does what "ip link set lo up" and "ip address add … dev lo"
+// do, without the need for iproute2.
+func configureLoopback(networks []net.IPNet) (err error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("configure loopback: %w", err)
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return fmt.Errorf("configure loopback: %w", err)
+	}
+	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
+		return fmt.Errorf("set loopback up: %w", err)
+	}
+	for i, network := range networks {
+		if err := addAddress(fd, fmt.Sprintf("lo:%d", i), network); err != nil {
+			return fmt.Errorf("add %s to loopback: %w", &network, err)
+		}
+	}
+	return nil
+}
+
+func addAddress(fd int, label string, network net.IPNet) error {
+	address, err := unix.NewIfreq(label)
+	if err != nil {
+		return err
+	}
+	mask, err := unix.NewIfreq(label)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(address.SetInet4Addr(network.IP.To4()), mask.SetInet4Addr(net.IP(network.Mask).To4()))
+	if err != nil {
+		return err
+	}
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFADDR, address); err != nil {
+		return err
+	}
+	return unix.IoctlIfreq(fd, unix.SIOCSIFNETMASK, mask)
+}

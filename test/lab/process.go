@@ -1,0 +1,98 @@
+//go:build linux
+
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// process is a running containerd.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended; how it did is in its log
+}
+
+// enter makes containerd's view of the file system, in the mount namespace
+// that the shell was started in, and becomes containerd. Arguments: the lab's
+// folder, the size of containerd's root, the folder of the program. /var/lib is
+// prepared elsewhere and moved into place, as it may hide all three.
+const enter = `
+mount -t tmpfs -o size=$2,mode=755 tmpfs "$1/varlib"
+mkdir "$1/varlib/containerd" "$1/varlib/lab" "$1/varlib/bin"
+mount --bind "$1" "$1/varlib/lab"
+mount --bind "$3" "$1/varlib/bin"
+mount --move "$1/varlib" /var/lib
+mount --bind ` + innerDir + `/etc/resolv.conf /etc/resolv.conf
+mount --bind ` + innerDir + `/etc/hosts /etc/hosts
+exec /var/lib/bin/containerd --config ` + innerDir + `/etc/config.toml
+`
+
+// stopTimeout is how long containerd may take to stop before it is killed.
+const stopTimeout = 3 * time.Second
+
+func startContainerd(ns *namespace, dir, logFile string, c Containerd) (*process, error) {
+	// Append: containerd writes each line with one write, so nothing tears.
+	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("start containerd: %w", err)
+	}
+	defer out.Close() // the child has its own
+	cmd := exec.Command("/bin/sh", "-euc", enter, "sh", dir, fmt.Sprint(rootSize), filepath.Dir(c.Path))
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = []string{
+		"PATH=/var/lib/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"TZ=UTC",
+		"GODEBUG=netdns=go",
+		"SSL_CERT_FILE=" + innerDir + "/etc/ca.pem",
+		"SSL_CERT_DIR=/nowhere",
+		"HTTPS_PROXY=" + proxyURL,
+		"NO_PROXY=.lab.test,.docker.io,.k8s.io,.silent.test,.servfail.test,.nowhere.test",
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Unshareflags: syscall.CLONE_NEWNS,
+		Setpgid:      true,            // Ctrl-C is for the lab, which then stops containerd
+		Pdeathsig:    syscall.SIGKILL, // of the namespace's thread, so also when the lab is killed
+	}
+	if err := ns.do(cmd.Start); err != nil {
+		return nil, fmt.Errorf("start containerd %s: %w", c.Path, err)
+	}
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		cmd.Wait() //nolint:errcheck // how it ended is in its log
+	}()
+	return p, nil
+}
+
+// stop ends containerd and waits until it is gone.
+func (p *process) stop() error {
+	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(stopTimeout):
+		err = errors.Join(err, p.cmd.Process.Kill())
+		<-p.done
+	}
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// lastLines returns the end of a file, for an error message.
+func lastLines(path string, count int) []byte {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return []byte(err.Error())
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-count):], []byte("\n"))
+}
