@@ -87,7 +87,7 @@ func (n *node) write(path, text string) {
 }
 
 // run starts an agent and returns it and how to stop it.
-func (n *node) run() (a *agent.Agent, stop func()) {
+func (n *node) run() (*agent.Agent, func()) {
 	n.t.Helper()
 	a, err := agent.New(n.cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard, Version: "test"})
 	if err != nil {

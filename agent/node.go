@@ -33,15 +33,15 @@ type Node struct {
 // out: none of it is needed.
 func readNode(root, name string) Node {
 	n := Node{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, Variant: variant(runtime.GOARCH)}
-	n.HostID = firstLine(filepath.Join(root, "etc/machine-id"))
-	n.HostName = firstLine(filepath.Join(root, "etc/hostname"))
+	n.HostID = firstLine(filepath.Join(root, "etc", "machine-id"))
+	n.HostName = firstLine(filepath.Join(root, "etc", "hostname"))
 	if n.HostName == "" {
 		n.HostName, _ = os.Hostname() //nolint:errcheck // left out
 	}
 	if n.Name == "" {
 		n.Name = n.HostName
 	}
-	n.OSVersion = osRelease(filepath.Join(root, "etc/os-release"))
+	n.OSVersion = osRelease(filepath.Join(root, "etc", "os-release"))
 	n.Kernel = kernel()
 	n.zone = zone(root)
 	return n
@@ -91,7 +91,7 @@ func kernel() string {
 // zone is the node's time zone from /etc/localtime, which in the agent's
 // container is not the agent's own; UTC if it cannot be read.
 func zone(root string) *time.Location {
-	text, err := os.ReadFile(filepath.Join(root, "etc/localtime"))
+	text, err := os.ReadFile(filepath.Join(root, "etc", "localtime"))
 	if err != nil {
 		return time.UTC
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,11 +76,11 @@ func readable(sources []logtail.Status) (ok bool, why string) {
 			return true, ""
 		}
 	}
-	why = "no log can be read"
+	reasons := []string{"no log can be read"}
 	for _, s := range sources {
-		why += "; " + s.Path + ": " + s.Error
+		reasons = append(reasons, s.Path+": "+s.Error)
 	}
-	return false, why
+	return false, strings.Join(reasons, "; ")
 }
 
 // turned is when the pipeline's loop turned last.

@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"pullcause/agent/detect"
@@ -32,28 +33,23 @@ func concerns(h detect.Host, r ref) (yes, sure bool) {
 		// A token server or a mirror with a path of its own.
 		return true, r.path != "" && strings.Contains(u.Query().Get("scope"), ":"+r.path+":")
 	}
-	repository, tag, found := strings.Cut(path, "/manifests/")
-	if !found {
-		repository, tag, _ = strings.Cut(path, "/blobs/")
-		return strings.HasSuffix(repository, r.path), false
+	if repository, tag, found := strings.Cut(path, "/manifests/"); found {
+		same := serves(repository, r.path) && tag == r.tag
+		return same, same
 	}
-	same := strings.HasSuffix(repository, r.path) && tag == r.tag
-	return same, same
+	repository, _, _ := strings.Cut(path, "/blobs/")
+	return serves(repository, r.path), false
+}
+
+// serves reports whether a repository is the one at path, be it below a prefix
+// as mirrors have it ("proxy/library/nginx").
+func serves(repository, path string) bool {
+	prefix, found := strings.CutSuffix(repository, path)
+	return found && (prefix == "" || strings.HasSuffix(prefix, "/"))
 }
 
 func isOrigin(host, registry string) bool {
-	if host == registry {
-		return true
-	}
-	if registry != dockerHub[0] {
-		return false
-	}
-	for _, hub := range dockerHub {
-		if host == hub {
-			return true
-		}
-	}
-	return false
+	return host == registry || registry == dockerHub[0] && slices.Contains(dockerHub[:], host)
 }
 
 // role tells what part a host plays in a pull from a registry.

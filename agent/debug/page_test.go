@@ -192,8 +192,10 @@ func TestHeadlines(t *testing.T) {
 			w.loops = []debug.Loop{{Name: "pipeline", LastTurn: now.Add(-time.Hour), MaxAge: time.Minute}}
 		}, []string{"The agent is stuck: the loop pipeline has not turned for 1h0m0s"}, "Not ready"},
 		{"refused", func(w *world) {
-			w.delivery = map[string]any{"outcome": "misconfigured", "answer": "401 Unauthorized", "queued": 12, "queued_bytes": 4096,
-				"next_try": now.Add(30 * time.Second), "lost": map[string]int{"queue_full": 3, "rejected": 0}}
+			w.delivery = map[string]any{
+				"outcome": "misconfigured", "answer": "401 Unauthorized", "queued": 12, "queued_bytes": 4096,
+				"next_try": now.Add(30 * time.Second), "lost": map[string]int{"queue_full": 3, "rejected": 0},
+			}
 		}, []string{
 			"The receiver refuses every record until something is changed", "401 Unauthorized", "12 records, 4.0 KiB",
 			"3 queue full", ">30 s</time>",

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"pullcause/agent/detect"
@@ -76,7 +77,7 @@ func restamp(l line, now time.Time) []byte {
 			return slices.Concat([]byte(`time="`+now.Format(logrus)+`"`), after)
 		}
 	}
-	if len(l.text) > 1+len(klog) && bytes.IndexByte([]byte("IWEF"), l.text[0]) >= 0 {
+	if len(l.text) > 1+len(klog) && strings.IndexByte("IWEF", l.text[0]) >= 0 {
 		return slices.Concat(l.text[:1], []byte(now.Format(klog)), l.text[1+len(klog):])
 	}
 	return l.text

@@ -90,7 +90,7 @@ func (s *Stage) Stop() error {
 // once is set, leaves the page open until ctx ends.
 func (s *Stage) Finish(ctx context.Context, w io.Writer, scenarios []Scenario, once bool) error {
 	results := match(scenarios, s.findings(ctx, scenarios))
-	ok, err := print(w, results)
+	ok, err := printTable(w, results)
 	if err != nil {
 		return err
 	}

@@ -88,8 +88,8 @@ const (
 	maxImage  = 44
 )
 
-// print writes the table and a summary, and reports whether all is as expected.
-func print(w io.Writer, results []result) (ok bool, err error) {
+// printTable writes the table and a summary, and reports whether all is as expected.
+func printTable(w io.Writer, results []result) (ok bool, err error) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "IMAGE\tCAUSE\tDETAIL\tHTTP\tAFTER\tREMEDY")
 	good := 0

@@ -92,8 +92,8 @@ type Findings uint64
 const _ = uint(64 - findings)
 
 // Has reports whether one of the findings is in the set.
-func (s Findings) Has(any ...Finding) bool {
-	for _, f := range any {
+func (s Findings) Has(oneOf ...Finding) bool {
+	for _, f := range oneOf {
 		if s&(1<<f) != 0 {
 			return true
 		}

@@ -12,15 +12,25 @@ var errorCodes = [...]struct {
 	text  string
 	alone bool
 }{
-	{"blob unknown", true}, {"blob upload invalid", true}, {"blob upload unknown", true},
-	{"denied", true}, {"digest invalid", true},
-	{"manifest blob unknown", true}, {"manifest invalid", true}, {"manifest unknown", true},
+	{"blob unknown", true},
+	{"blob upload invalid", true},
+	{"blob upload unknown", true},
+	{"denied", true},
+	{"digest invalid", true},
+	{"manifest blob unknown", true},
+	{"manifest invalid", true},
+	{"manifest unknown", true},
 	{"manifest unverified", true},
-	{"name invalid", true}, {"name unknown", true},
+	{"name invalid", true},
+	{"name unknown", true},
 	{"pagination number invalid", true},
 	{"size invalid", true},
-	{"tag invalid", true}, {"toomanyrequests", true},
-	{"unauthorized", true}, {"unavailable", false}, {"unknown", false}, {"unsupported", false},
+	{"tag invalid", true},
+	{"toomanyrequests", true},
+	{"unauthorized", true},
+	{"unavailable", false},
+	{"unknown", false},
+	{"unsupported", false},
 }
 
 // defaultMessages are what containers/image prints of an entry whose message

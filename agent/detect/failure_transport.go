@@ -52,8 +52,8 @@ const maxAddress = 512
 
 // addressOf is the address at the beginning of s, up to ": ".
 func addressOf(s string) string {
-	if i := strings.Index(s, ": "); i >= 0 {
-		return s[:i]
+	if address, _, found := strings.Cut(s, ": "); found {
+		return address
 	}
 	return strings.TrimRight(s, ":\" \n")
 }

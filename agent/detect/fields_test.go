@@ -13,22 +13,30 @@ func TestFields(t *testing.T) {
 		json       bool
 		want       pairs
 	}{
-		{"logrus", `time="2026-11-23T22:48:47Z" level=info msg="a \"b\"" host=r.io`, false,
-			pairs{{"time", "2026-11-23T22:48:47Z"}, {"level", "info"}, {"msg", `a "b"`}, {"host", "r.io"}}},
+		{
+			"logrus", `time="2026-11-23T22:48:47Z" level=info msg="a \"b\"" host=r.io`, false,
+			pairs{{"time", "2026-11-23T22:48:47Z"}, {"level", "info"}, {"msg", `a "b"`}, {"host", "r.io"}},
+		},
 		{"empty value", `level=info error= msg=x`, false, pairs{{"level", "info"}, {"error", ""}, {"msg", "x"}}},
 		{"newline and other escapes", `error="a\nb\tc\\d\x07é"`, false, pairs{{"error", "a\nb\tc\\d\aé"}}},
-		{"quotes not escaped", `error="image "r/x:1": denied" host=r.io`, false,
-			pairs{{"error", `image "r/x:1": denied`}, {"host", "r.io"}}},
+		{
+			"quotes not escaped", `error="image "r/x:1": denied" host=r.io`, false,
+			pairs{{"error", `image "r/x:1": denied`}, {"host", "r.io"}},
+		},
 		{"quotes not escaped, last", `error="image "r/x:1": denied"`, false, pairs{{"error", `image "r/x:1": denied`}}},
 		{"cut", `msg="x" error="failed to pull \">`, false, pairs{{"msg", "x"}, {"error", `failed to pull ">`}}},
 		{"cut in an escape", `error="a \`, false, pairs{{"error", `a \`}}},
 		{"word without a value", `shim disconnected id=7`, false, pairs{{"id", "7"}}},
-		{"klog", ` err="a b" pod="ns/p" pods=["a/b","c/d"] n=3 event={"ID":"x y"} v=z`, false,
-			pairs{{"err", "a b"}, {"pod", "ns/p"}, {"pods", `["a/b","c/d"]`}, {"n", "3"}, {"event", `{"ID":"x y"}`}, {"v", "z"}}},
+		{
+			"klog", ` err="a b" pod="ns/p" pods=["a/b","c/d"] n=3 event={"ID":"x y"} v=z`, false,
+			pairs{{"err", "a b"}, {"pod", "ns/p"}, {"pods", `["a/b","c/d"]`}, {"n", "3"}, {"event", `{"ID":"x y"}`}, {"v", "z"}},
+		},
 		{"klog block", " err=<\n\tone: \"x\"\n\ttwo\n > image=\"r/x:1\"", false, pairs{{"err", "one: \"x\"\ntwo"}, {"image", "r/x:1"}}},
 		{"klog block, cut", " err=<\n\tone", false, pairs{{"err", "one"}}},
-		{"JSON", `{"ts":1.5,"msg":"a \"b\" \u0026 \ud83d\ude00","pod":{"name":"p","x":["}"]},"ok":true}`, true,
-			pairs{{"ts", "1.5"}, {"msg", "a \"b\" & \U0001f600"}, {"pod", `{"name":"p","x":["}"]}`}, {"ok", "true"}}},
+		{
+			"JSON", `{"ts":1.5,"msg":"a \"b\" \u0026 \ud83d\ude00","pod":{"name":"p","x":["}"]},"ok":true}`, true,
+			pairs{{"ts", "1.5"}, {"msg", "a \"b\" & \U0001f600"}, {"pod", `{"name":"p","x":["}"]}`}, {"ok", "true"}},
+		},
 		{"JSON, spaces", `{ "a" : "b" , "c" : 1 }`, true, pairs{{"a", "b"}, {"c", "1 "}}},
 		{"JSON, cut", `{"a":"b","c":"d`, true, pairs{{"a", "b"}, {"c", "d"}}},
 		{"not UTF-8", "a=\"x\\xffy\" b=\xff", false, pairs{{"a", "x\uFFFDy"}, {"b", "\uFFFD"}}},
@@ -69,19 +77,31 @@ func TestSyncErrors(t *testing.T) {
 		name, text string
 		want       []syncError
 	}{
-		{"one", `failed to "StartContainer" for "app" with ErrImagePull: "a \"b\": c"`,
-			[]syncError{{"StartContainer", "app", "ErrImagePull", `a "b": c`}}},
-		{"two", `[failed to "StartContainer" for "a" with ErrImagePull: "x, failed to y", failed to "StartContainer" for "b" with ImagePullBackOff: "z"]`,
-			[]syncError{{"StartContainer", "a", "ErrImagePull", "x, failed to y"}, {"StartContainer", "b", "ImagePullBackOff", "z"}}},
-		{"of SyncPod too", `[failed to SyncPod: context canceled, failed to "StartContainer" for "a" with ErrImagePull: "x"]`,
-			[]syncError{{"StartContainer", "a", "ErrImagePull", "x"}}},
-		{"cut", `failed to "StartContainer" for "a" with ErrImagePull: "Tag 1 not found in repository r/x`,
-			[]syncError{{"StartContainer", "a", "ErrImagePull", "Tag 1 not found in repository r/x"}}},
-		{"cut before the reason", `failed to "StartContainer" for "a" with ErrIm`,
-			[]syncError{{"StartContainer", "a", "ErrIm", ""}}},
+		{
+			"one", `failed to "StartContainer" for "app" with ErrImagePull: "a \"b\": c"`,
+			[]syncError{{"StartContainer", "app", "ErrImagePull", `a "b": c`}},
+		},
+		{
+			"two", `[failed to "StartContainer" for "a" with ErrImagePull: "x, failed to y", failed to "StartContainer" for "b" with ImagePullBackOff: "z"]`,
+			[]syncError{{"StartContainer", "a", "ErrImagePull", "x, failed to y"}, {"StartContainer", "b", "ImagePullBackOff", "z"}},
+		},
+		{
+			"of SyncPod too", `[failed to SyncPod: context canceled, failed to "StartContainer" for "a" with ErrImagePull: "x"]`,
+			[]syncError{{"StartContainer", "a", "ErrImagePull", "x"}},
+		},
+		{
+			"cut", `failed to "StartContainer" for "a" with ErrImagePull: "Tag 1 not found in repository r/x`,
+			[]syncError{{"StartContainer", "a", "ErrImagePull", "Tag 1 not found in repository r/x"}},
+		},
+		{
+			"cut before the reason", `failed to "StartContainer" for "a" with ErrIm`,
+			[]syncError{{"StartContainer", "a", "ErrIm", ""}},
+		},
 		{"no error of this kind", `unmounted volumes=[a], unattached volumes=[]`, nil},
-		{"nested in an error", `failed to "StartContainer" for "a" with ErrImagePull: "failed to \"StartContainer\" for \"b\" with ErrImagePull: \"x\""`,
-			[]syncError{{"StartContainer", "a", "ErrImagePull", `failed to "StartContainer" for "b" with ErrImagePull: "x"`}}},
+		{
+			"nested in an error", `failed to "StartContainer" for "a" with ErrImagePull: "failed to \"StartContainer\" for \"b\" with ErrImagePull: \"x\""`,
+			[]syncError{{"StartContainer", "a", "ErrImagePull", `failed to "StartContainer" for "b" with ErrImagePull: "x"`}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []syncError

@@ -83,7 +83,7 @@ var writers = []func(image, failure string) string{
 		return fmt.Sprintf(`time="2026-11-23T22:48:47Z" level=error msg=%q error=%q`, fmt.Sprintf("PullImage %q failed", image), failure)
 	},
 	func(image, failure string) string {
-		b, _ := json.Marshal(map[string]string{"level": "error", "msg": fmt.Sprintf("PullImage %q failed", image), "error": failure}) //nolint:errcheck // strings only
+		b, _ := json.Marshal(map[string]string{"level": "error", "msg": fmt.Sprintf("PullImage %q failed", image), "error": failure})
 		return string(b)
 	},
 	func(image, failure string) string {

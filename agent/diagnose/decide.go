@@ -98,7 +98,7 @@ func gather(a attempt.Attempt, f Facts) evidence {
 }
 
 // found reports whether the grammar found one of these in the error.
-func (e evidence) found(any ...detect.Finding) bool { return e.f.Found.Has(any...) }
+func (e evidence) found(oneOf ...detect.Finding) bool { return e.f.Found.Has(oneOf...) }
 
 // code reports whether the registry's body holds one of the error codes.
 func (e evidence) code(codes ...string) bool {

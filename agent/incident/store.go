@@ -177,7 +177,7 @@ func whatChanged(d diagnose.Diagnosis) string {
 // Expire abandons the incidents of which nothing was heard for AbandonAfter.
 func (s *Store) Expire(now time.Time, emit func(Change)) {
 	for front := s.quiet.Front(); front != nil; front = s.quiet.Front() {
-		e := front.Value.(*entry)
+		e := front.Value.(*entry) //nolint:errcheck // the list holds nothing else
 		if now.Sub(e.touched) < s.cfg.AbandonAfter {
 			return
 		}
@@ -205,7 +205,7 @@ func (s *Store) close(e *entry, state State) {
 
 func (s *Store) bound() {
 	for len(s.open) > s.cfg.MaxOpen {
-		s.drop(s.quiet.Front().Value.(*entry))
+		s.drop(s.quiet.Front().Value.(*entry)) //nolint:errcheck // the list holds nothing else
 		s.evicted++
 	}
 }
@@ -223,7 +223,8 @@ func (s *Store) drop(e *entry) {
 func (s *Store) Open() []Incident {
 	incidents := make([]Incident, 0, len(s.open))
 	for place := s.quiet.Back(); place != nil; place = place.Prev() {
-		incidents = append(incidents, place.Value.(*entry).snapshot())
+		e := place.Value.(*entry) //nolint:errcheck // the list holds nothing else
+		incidents = append(incidents, e.snapshot())
 	}
 	return incidents
 }

@@ -45,7 +45,7 @@ func (x *scanner) header(start, i int) int {
 		return i
 	}
 	if n := quoteAt(x.s, i); n > 0 {
-		return x.value(i, x.s[start:i])
+		return x.value(i)
 	}
 	end := bareEnd(x.s, i)
 	word := x.s[i:end]

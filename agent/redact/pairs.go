@@ -106,7 +106,7 @@ func (x *scanner) equalsPair(i, value int) int {
 	if !isSecretKey(key) {
 		return value
 	}
-	return x.value(value, key)
+	return x.value(value)
 }
 
 // encodedPair redacts the value of a percent-encoded pair whose colon is at i:
@@ -177,7 +177,7 @@ func (x *scanner) colonPair(i int) int {
 		if start == 0 || x.s[start-1] != '{' && x.s[start-1] != ',' || !isSecretKey(key) {
 			return i + 1
 		}
-		return x.value(i+1, key) // {Username:u,Password:p}
+		return x.value(i + 1) // {Username:u,Password:p}
 	}
 	if isHeader(key) {
 		return x.header(start, i+1)
@@ -196,7 +196,7 @@ func (x *scanner) colonPair(i int) int {
 	default:
 		return i + 1
 	}
-	return x.value(value, key)
+	return x.value(value)
 }
 
 // jsonPair redacts the value of "key":"value" at any depth of quoting; the
@@ -224,7 +224,7 @@ func (x *scanner) jsonPair(colon, quote int) int {
 	if quoteAt(x.s, value) == 0 {
 		return colon + 1
 	}
-	return x.value(value, x.s[start:end])
+	return x.value(value)
 }
 
 // startsPair reports whether a pair can begin at s[i]: after a brace or a

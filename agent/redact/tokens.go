@@ -15,17 +15,35 @@ var tokenShapes = [128][]tokenShape{
 		{"eyJ", 13, isTokenByte}, // JWT, and base64 of JSON: docker configs, ECR passwords
 	},
 	'_': {
-		{"ghp_", 10, isWord}, {"gho_", 10, isWord}, {"ghu_", 10, isWord}, {"ghs_", 10, isWord},
-		{"ghr_", 10, isWord}, {"github_pat_", 10, isBase64URL}, // GitHub
-		{"dckr_pat_", 8, isBase64URL}, {"dckr_oat_", 8, isBase64URL}, // Docker Hub
-		{"npm_", 30, isWord}, {"hf_", 30, isWord},
+		{"ghp_", 10, isWord},
+		{"gho_", 10, isWord},
+		{"ghu_", 10, isWord},
+		{"ghs_", 10, isWord},
+		{"ghr_", 10, isWord},
+		{"github_pat_", 10, isBase64URL}, // GitHub
+		{"dckr_pat_", 8, isBase64URL},
+		{"dckr_oat_", 8, isBase64URL}, // Docker Hub
+		{"npm_", 30, isWord},
+		{"hf_", 30, isWord},
 	},
 	'-': {
-		{"glpat-", 8, isDotted}, {"gldt-", 8, isDotted}, {"glrt-", 8, isDotted}, {"glcbt-", 8, isDotted},
-		{"glptt-", 8, isDotted}, {"glft-", 8, isDotted}, {"glsoat-", 8, isDotted}, {"glagent-", 8, isDotted}, // GitLab
-		{"xoxa-", 8, isBase64URL}, {"xoxb-", 8, isBase64URL}, {"xoxe-", 8, isBase64URL}, {"xoxp-", 8, isBase64URL},
-		{"xoxr-", 8, isBase64URL}, {"xoxs-", 8, isBase64URL}, {"xapp-", 8, isBase64URL}, // Slack
-		{"nvapi-", 20, isBase64URL}, {"GOCSPX-", 10, isBase64URL},
+		{"glpat-", 8, isDotted},
+		{"gldt-", 8, isDotted},
+		{"glrt-", 8, isDotted},
+		{"glcbt-", 8, isDotted},
+		{"glptt-", 8, isDotted},
+		{"glft-", 8, isDotted},
+		{"glsoat-", 8, isDotted},
+		{"glagent-", 8, isDotted}, // GitLab
+		{"xoxa-", 8, isBase64URL},
+		{"xoxb-", 8, isBase64URL},
+		{"xoxe-", 8, isBase64URL},
+		{"xoxp-", 8, isBase64URL},
+		{"xoxr-", 8, isBase64URL},
+		{"xoxs-", 8, isBase64URL},
+		{"xapp-", 8, isBase64URL}, // Slack
+		{"nvapi-", 20, isBase64URL},
+		{"GOCSPX-", 10, isBase64URL},
 	},
 	'.': {
 		{"ya29.", 10, isDotted}, {"hvs.", 16, isBase64URL}, {"hvb.", 16, isBase64URL}, // Google OAuth, Vault
@@ -102,7 +120,7 @@ func (x *scanner) dashes(i int) int {
 	if stop+1 < len(x.s) && x.s[stop+1] == '-' {
 		return stop
 	}
-	return x.value(stop+1, x.s[start:stop])
+	return x.value(stop + 1)
 }
 
 func isUpper(c byte) bool     { return isDigit(c) || c >= 'A' && c <= 'Z' }

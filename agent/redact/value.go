@@ -4,22 +4,22 @@ import "strings"
 
 // value redacts the value that begins at i, quoted or not, of a key that names
 // a secret. An Authorization value keeps its scheme.
-func (x *scanner) value(i int, key string) int {
+func (x *scanner) value(i int) int {
 	if n := quoteAt(x.s, i); n > 0 {
 		end := closingQuote(x.s, i, n)
-		return x.replaceValue(i+n, end, key)
+		return x.replaceValue(i+n, end)
 	}
 	if strings.HasPrefix(x.s[i:], "--") {
 		return i // a flag, no value
 	}
 	end := trimPunctuation(x.s, i, fieldEnd(x.s, i))
 	if isSchemeWord(x.s[i:end]) {
-		return x.replaceValue(i, lineEnd(x.s, i), key)
+		return x.replaceValue(i, lineEnd(x.s, i))
 	}
-	return x.replaceValue(i, end, key)
+	return x.replaceValue(i, end)
 }
 
-func (x *scanner) replaceValue(start, end int, key string) int {
+func (x *scanner) replaceValue(start, end int) int {
 	v := x.s[start:end]
 	if isPlaceholder(v) {
 		return end

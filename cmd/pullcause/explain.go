@@ -53,7 +53,7 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 			break
 		}
 	}
-	if err = errors.Join(err, out.Flush()); err != nil {
+	if err := errors.Join(err, out.Flush()); err != nil {
 		return err
 	}
 	for _, line := range x.cut {
@@ -91,7 +91,7 @@ func (x *explainer) explainFile(ctx context.Context, name string, stdin io.Reade
 	if err != nil {
 		return fmt.Errorf("read log: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		x.ref = info.ModTime()
 	}

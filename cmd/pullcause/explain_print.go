@@ -71,7 +71,7 @@ func newPrinter(output string, w io.Writer, terminal bool) printer {
 type jsonPrinter struct{ enc *json.Encoder }
 
 func (p jsonPrinter) print(e explanation) {
-	_ = p.enc.Encode(e) //nolint:errcheck // the buffered writer keeps the error for Flush
+	_ = p.enc.Encode(e) //nolint:errcheck,errchkjson // the buffered writer keeps the error for Flush
 }
 
 // textPrinter writes a paragraph for each explanation.

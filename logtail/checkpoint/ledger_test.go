@@ -1,6 +1,7 @@
 package checkpoint_test
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -17,9 +18,7 @@ func span(source string, first, last int64) map[string]checkpoint.Span {
 }
 
 func both(a, b map[string]checkpoint.Span) map[string]checkpoint.Span {
-	for source, s := range b {
-		a[source] = s
-	}
+	maps.Copy(a, b)
 	return a
 }
 

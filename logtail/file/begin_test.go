@@ -132,10 +132,10 @@ func TestLookback(t *testing.T) {
 				r.file = r.path
 				now := time.Now()
 				body := c.text
-				switch {
-				case body == "-":
+				switch body {
+				case "-":
 					body = ""
-				case body == "":
+				case "":
 					n := all
 					if c.detail > 0 {
 						n = 60

@@ -59,7 +59,7 @@ func (n *notifier) add(name string, mask uint32) (int32, error) {
 
 // remove ends a watch. It may have ended by itself.
 func (n *notifier) remove(wd int32) {
-	_, _ = unix.InotifyRmWatch(n.fd, uint32(wd))
+	_, _ = unix.InotifyRmWatch(n.fd, uint32(wd)) //nolint:errcheck // then there is nothing to end
 }
 
 // event is one of inotify's.

@@ -87,7 +87,7 @@ func (w *Watcher) notifier() *notifier {
 	}
 	in, err := w.open()
 	if err != nil {
-		w.failed("no inotify instance, so poll; if too many files are open, raise fs.inotify.max_user_instances", err)
+		w.failed("no inotify instance; if too many files are open, raise fs.inotify.max_user_instances", err)
 		return nil
 	}
 	w.in = in
@@ -97,7 +97,7 @@ func (w *Watcher) notifier() *notifier {
 
 // failed says why there is only polling and puts off the next try.
 func (w *Watcher) failed(why string, err error) {
-	w.log.Warn(why, "error", err, "retry_after", retryAfter)
+	w.log.Warn("polling instead of inotify", "reason", why, "error", err, "retry_after", retryAfter)
 	w.retry = time.Now().Add(retryAfter)
 }
 
@@ -122,7 +122,7 @@ func (w *Watcher) pump(in *notifier) {
 
 // abandon is for an instance that cannot be read.
 func (w *Watcher) abandon(in *notifier, err error) {
-	w.failed("cannot read inotify events, so poll", errors.Join(err, in.close()))
+	w.failed("cannot read inotify events", errors.Join(err, in.close()))
 	w.in = nil
 	for _, d := range w.dirs {
 		w.forget(d)
@@ -211,7 +211,7 @@ func (w *Watcher) addDir(name string, id fileID) *dir {
 	wd, err := w.in.addDir(name)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
-			w.failed("cannot watch "+name+", so poll; if no space is left, raise fs.inotify.max_user_watches", err)
+			w.failed("cannot watch "+name+"; if no space is left, raise fs.inotify.max_user_watches", err)
 		}
 		return nil
 	}

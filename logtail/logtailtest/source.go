@@ -93,7 +93,7 @@ func (s *Source) Run(ctx context.Context, h logtail.Handler) error {
 	defer s.set(func(st *logtail.Status) { st.State = logtail.StateStopped })
 	stream, line := 0, 0
 	if s.Start != nil {
-		stream, _ = strconv.Atoi(s.Start.Stream)
+		stream, _ = strconv.Atoi(s.Start.Stream) //nolint:errcheck // it is ours
 		line = int(s.Start.Offset)
 	}
 	for more := false; ctx.Err() == nil; {

@@ -58,8 +58,15 @@ func TestByteSize(t *testing.T) {
 		text string
 		want byteSize
 	}{
-		{"1", 1}, {"64KiB", 64 << 10}, {"256MiB", 256 << 20}, {"1GiB", 1 << 30},
-		{"", 0}, {"0", 0}, {"-1", 0}, {"1GB", 0}, {"9999999999999GiB", 0},
+		{"1", 1},
+		{"64KiB", 64 << 10},
+		{"256MiB", 256 << 20},
+		{"1GiB", 1 << 30},
+		{"", 0},
+		{"0", 0},
+		{"-1", 0},
+		{"1GB", 0},
+		{"9999999999999GiB", 0},
 	} {
 		var got byteSize
 		if err := got.Set(c.text); (err != nil) != (c.want == 0) || err == nil && got != c.want {
@@ -96,8 +103,12 @@ func TestReport(t *testing.T) {
 func TestOptions(t *testing.T) {
 	var out bytes.Buffer
 	for _, args := range [][]string{
-		{"-only", "everything", "-agent", os.Args[0]}, {"-o", "xml", "-agent", os.Args[0]}, {"-agent", "/does/not/exist"},
-		{"extra", "-agent", os.Args[0]}, {"-size", "1", "-agent", os.Args[0]}, {"-nonsense"},
+		{"-only", "everything", "-agent", os.Args[0]},
+		{"-o", "xml", "-agent", os.Args[0]},
+		{"-agent", "/does/not/exist"},
+		{"extra", "-agent", os.Args[0]},
+		{"-size", "1", "-agent", os.Args[0]},
+		{"-nonsense"},
 	} {
 		if _, err := parseOptions(args, &out); err == nil {
 			t.Errorf("%v was accepted", args)

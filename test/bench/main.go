@@ -20,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -110,7 +111,7 @@ func (o options) validate(rest []string, format string) error {
 		errs = append(errs, fmt.Errorf("-o: got %q, want text or json", format))
 	}
 	for _, part := range o.only {
-		if !o.known(part) {
+		if !slices.Contains(parts, part) {
 			errs = append(errs, fmt.Errorf("-only: got %q, want one of %s", part, strings.Join(parts, ",")))
 		}
 	}
@@ -121,13 +122,4 @@ func (o options) validate(rest []string, format string) error {
 		errs = append(errs, fmt.Errorf("-agent: %w; build it with: make build", err))
 	}
 	return errors.Join(errs...)
-}
-
-func (options) known(part string) bool {
-	for _, p := range parts {
-		if p == part {
-			return true
-		}
-	}
-	return false
 }

@@ -29,12 +29,12 @@ func (b *bench) profiled(s *scene, name string) (wait func() error) {
 
 func (b *bench) saveProfile(s *scene, what, file string) (err error) {
 	client := http.Client{Timeout: time.Minute}
-	var resp *http.Response
-	for range 100 { // the agent may still be starting
-		if resp, err = client.Get("http://" + s.agent.Debug() + "/debug/pprof/" + what); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	resp, err := client.Get("http://" + s.agent.Debug() + "/debug/pprof/" + what)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for tries := 1; err != nil && tries < 100; tries++ { // the agent may still be starting
+		<-again.C
+		resp, err = client.Get("http://" + s.agent.Debug() + "/debug/pprof/" + what)
 	}
 	if err != nil {
 		return fmt.Errorf("take a profile of the agent: %w", err)

@@ -70,7 +70,7 @@ func (b *bench) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(log.path) }() // the folder goes too, unless it was given
+	defer os.Remove(log.path) //nolint:errcheck // the folder goes too, unless it was given
 	const rounds = 5
 	b.report.begin("start", fmt.Sprintf("Start with a backlog of 64 MiB; median of %d", rounds))
 	var first []time.Duration

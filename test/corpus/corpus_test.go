@@ -214,7 +214,7 @@ func pairs(t *testing.T, text string) []pair {
 		value, after, _ := strings.Cut(rest, " ")
 		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
 			after = strings.TrimPrefix(rest[len(quoted):], " ")
-			value, _ = strconv.Unquote(quoted) //nolint:errcheck // QuotedPrefix has checked it
+			value, _ = strconv.Unquote(quoted)
 		}
 		list = append(list, pair{key, value})
 		text = after

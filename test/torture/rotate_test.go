@@ -33,7 +33,8 @@ type rotator struct {
 
 func newRotator(path string, rng *rand.Rand) (*rotator, error) {
 	r := &rotator{path: path, rng: rng, counts: make(map[string]int)}
-	return r, r.create()
+	err := r.create()
+	return r, err
 }
 
 // create begins a new file. One in four is written by a program that does not

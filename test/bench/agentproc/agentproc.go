@@ -63,7 +63,7 @@ func Start(cfg Config) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(cfg.Binary, "run", "--config", file) //nolint:gosec // the binary under test
+	p.cmd = exec.Command(cfg.Binary, "run", "--config", file)
 	p.cmd.Env = append(environment(), cfg.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.started = time.Now()
@@ -143,7 +143,7 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // Kill ends the agent at once, at whatever instruction it is.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // it may have ended by itself, which Stop tells
+	_ = p.cmd.Process.Kill() //nolint:errcheck // it may have ended by itself, which Stop tells
 	<-p.ended
 }
 

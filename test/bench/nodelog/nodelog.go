@@ -142,7 +142,7 @@ type pending []*scheduled
 func (p pending) Len() int           { return len(p) }
 func (p pending) Less(i, j int) bool { return p[i].due.Before(p[j].due) }
 func (p pending) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
-func (p *pending) Push(x any)        { *p = append(*p, x.(*scheduled)) }
+func (p *pending) Push(x any)        { *p = append(*p, x.(*scheduled)) } //nolint:errcheck // heap.Push is only called with one
 func (p *pending) Pop() any {
 	old := *p
 	last := old[len(old)-1]

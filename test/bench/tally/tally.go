@@ -60,7 +60,7 @@ func (t *Tally) Add(r otlptest.Record) {
 }
 
 func text(r otlptest.Record, key string) string {
-	s, _ := r.Attributes[key].(string) // absent and odd ones count as unknown
+	s, _ := r.Attributes[key].(string) //nolint:errcheck // absent and odd ones count as unknown
 	return s
 }
 

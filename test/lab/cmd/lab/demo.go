@@ -28,8 +28,8 @@ func show(ctx context.Context, n *lab.Node, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, stage.Stop()) }()
 	scenarios := lab.Scenarios()
-	fmt.Printf("A real containerd %s pulls %d images, each from a registry that fails in its own way.\n", n.Containerd.Version, len(scenarios))
-	fmt.Printf("Debug page: %s\n\n", stage.DebugURL())
+	fmt.Fprintf(os.Stdout, "A real containerd %s pulls %d images, each from a registry that fails in its own way.\n", n.Containerd.Version, len(scenarios))
+	fmt.Fprintf(os.Stdout, "Debug page: %s\n\n", stage.DebugURL())
 	if err := n.Run(ctx, scenarios, func(lab.Scenario, lab.Result) {}); err != nil {
 		return err
 	}

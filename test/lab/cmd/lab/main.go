@@ -3,7 +3,7 @@
 // Command lab runs a node whose image pulls fail: see package lab.
 //
 //	lab demo                        show what the agent says about each pull
-//	lab pull                        pull everything and print containerd's log
+//	lab pull                        only pull, and print containerd's log
 //	lab record --out DIR            write the logs of a session, with a kubelet's
 //	lab record --runtime --out DIR  without
 package main
