@@ -15,8 +15,8 @@ const maxHosts = 32
 var dockerHub = [...]string{"docker.io", "registry-1.docker.io", "index.docker.io"}
 
 // concerns reports whether a host's outcome can belong to a pull of r: the URL
-// asks for its repository and tag, or, where no URL was written, the host is
-// its registry. sure is false for a guess.
+// asks for its repository and tag in the name of its registry, or, where no URL
+// was written, the host is its registry. sure is false for a guess.
 func concerns(h detect.Host, r ref) (yes, sure bool) {
 	if h.URL == "" {
 		return true, isOrigin(h.Host, r.registry)
@@ -25,10 +25,16 @@ func concerns(h detect.Host, r ref) (yes, sure bool) {
 	if err != nil {
 		return false, false
 	}
-	if ns := u.Query().Get("ns"); ns != "" && !isOrigin(ns, r.registry) {
+	namespace := u.Query().Get("ns")
+	if namespace != "" && !isOrigin(namespace, r.registry) {
 		return false, false
 	}
 	path, found := strings.CutPrefix(u.Path, "/v2/")
+	// containerd leaves "ns" out only where it asks the registry itself (v1.6.0
+	// to v2.4.2 remotes/docker/resolver.go addNamespace).
+	if found && namespace == "" && !isOrigin(u.Host, r.registry) {
+		return false, false
+	}
 	if !found {
 		// A token server or a mirror with a path of its own.
 		return true, r.path != "" && strings.Contains(u.Query().Get("scope"), ":"+r.path+":")

@@ -128,6 +128,7 @@ func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p.add(s)
 	p.a.Succeeded, p.a.Program = true, s.Program
 	p.setEnd(s)
+	j.collectHosts(p)
 	j.handOn(p, emit)
 }
 

@@ -234,7 +234,7 @@ func TestJoin(t *testing.T) {
 		},
 		{
 			name: "a host fails and the pull succeeds",
-			in:   newScript().starts(image).host("https://mirror-a"+manifest, 500).succeeds(image),
+			in:   newScript().starts(image).host("https://mirror-a"+manifest+"?ns=registry.example.com", 500).succeeds(image),
 			want: []string{"ok containerd mirror=mirror-a:500"},
 		},
 		{

@@ -18,6 +18,8 @@ const (
 type hostSeen struct {
 	s  detect.Signal
 	at time.Time
+	// alone is the pull that was the only one in flight, nil if there were more.
+	alone *pull
 }
 
 // credentialSeen is a credential problem that waits for the failure it causes.
@@ -26,32 +28,19 @@ type credentialSeen struct {
 	at time.Time
 }
 
-// addHost gives a host's outcome to the pull it belongs to, if one in flight
-// surely asks for the same; else keeps it until a failure claims it.
+// addHost keeps a host's outcome until the end of a pull claims it: before
+// containerd 2.3 its line names neither image nor repository, and the pull that
+// ends next at the same registry is most likely the one.
 func (j *Joiner) addHost(s detect.Signal, now time.Time) {
-	var guess *pull
-	for _, p := range j.begun {
-		yes, sure := concerns(s.Host, p.ref)
-		if !yes || p.hasHost(s.Host) {
-			continue
-		}
-		if sure {
-			p.addHost(s)
-			return
-		}
-		if guess == nil {
-			guess = p
-		}
-	}
-	if guess != nil && s.Host.URL == "" && j.InFlight() == 1 {
-		guess.addHost(s)
-		return
+	var alone *pull
+	if len(j.begun) == 1 {
+		alone = j.begun[0]
 	}
 	j.loose = slices.DeleteFunc(j.loose, func(h hostSeen) bool { return now.Sub(h.at) > looseFor })
 	if len(j.loose) >= maxLoose {
 		j.loose = slices.Delete(j.loose, 0, 1)
 	}
-	j.loose = append(j.loose, hostSeen{s: s, at: now})
+	j.loose = append(j.loose, hostSeen{s: s, at: now, alone: alone})
 }
 
 func (p *pull) hasHost(h detect.Host) bool {
@@ -67,12 +56,12 @@ func (p *pull) addHost(s detect.Signal) {
 	p.add(s)
 }
 
-// collectHosts claims the loose outcomes that belong to a failed pull, and the
-// credential problem that led to it.
+// collectHosts claims the outcomes that belong to a pull of the runtime that
+// ends now, in the order in which they were written.
 func (j *Joiner) collectHosts(p *pull) {
 	j.loose = slices.DeleteFunc(j.loose, func(h hostSeen) bool {
 		yes, sure := concerns(h.s.Host, p.ref)
-		if !yes || !sure || h.s.Time.After(p.a.End) || p.hasHost(h.s.Host) {
+		if !yes || !sure && h.alone != p || h.s.Time.Before(p.a.Start) || h.s.Time.After(p.a.End) || p.hasHost(h.s.Host) {
 			return false
 		}
 		p.addHost(h.s)
