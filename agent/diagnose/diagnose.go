@@ -73,7 +73,7 @@ type Diagnosis struct {
 	Confidence Confidence
 	Retry      Retry
 	// Owner is whose turn it is: reference, credentials, registry, network,
-	// node, kubelet, policy; empty where nobody's.
+	// node, kubelet, policy, or two of them; empty where nobody's.
 	Owner string
 	// Remedy is one or two sentences with the command or key to change.
 	Remedy string

@@ -11,6 +11,8 @@ const (
 	OwnerNode        = "node"
 	OwnerKubelet     = "kubelet"
 	OwnerPolicy      = "policy"
+
+	ownerEither = OwnerReference + " or " + OwnerCredentials
 )
 
 // Info is what is known of a cause before any pull.
@@ -82,7 +84,7 @@ const (
 var table = [...]Info{
 	{InvalidReference, "the image name cannot be parsed", []string{detailUppercase, detailFormat}, RetryNever, OwnerReference},
 	{ManifestNotFound, "the registry answers 404: tag, digest or repository unknown", []string{detailTag, detailDigest, detailRepository}, RetryNever, OwnerReference},
-	{RepositoryNotFoundOrDenied, "no such repository, or no access: the registry does not say which", nil, RetryNever, OwnerReference},
+	{RepositoryNotFoundOrDenied, "no such repository, or no access: the registry does not say which", nil, RetryNever, ownerEither},
 	{PlatformMismatch, "no manifest for the node's OS and architecture, or pulled but built for another one", []string{detailNoMatch, detailWrongArch}, RetryNever, OwnerReference},
 	{UnsupportedMedia, "schema 1, an unknown media type, or a compression that the runtime lacks", []string{detailSchema1, detailMediaType}, RetryNever, OwnerReference},
 	{Unauthorized, "401: no, wrong or expired credentials", []string{detailAnonymous, detailBadCredentials, detailExpired, detailNoBasicAuth}, RetryNever, OwnerCredentials},
