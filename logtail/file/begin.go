@@ -89,20 +89,7 @@ func (f *follower) renamed(p place) *stream {
 	if err != nil {
 		f.complain(err)
 	}
-	for _, s := range found {
-		if !p.maybe(s.id) {
-			continue
-		}
-		o, err := openStream(s.path)
-		if err != nil {
-			continue
-		}
-		if o.holds(p) {
-			return o
-		}
-		o.close()
-	}
-	return nil
+	return pick(found, func(o *stream, _ sibling) bool { return p.maybe(o.id) && o.holds(p) })
 }
 
 // resumeLost goes on where the stored position is of no use: with the oldest file
@@ -124,24 +111,34 @@ func (f *follower) resumeLost(p place, statErr error, why string) (*stream, int6
 	return s, 0, nil
 }
 
-// bornAfter opens the oldest rotated file that was made after that of a place.
+// bornAfter opens the file that comes after that of a place: the same one, if it
+// was truncated since, else the oldest rotated one that was made later. Copies that
+// had been made of it are older by their last write. It is nil if there is none.
 func (f *follower) bornAfter(p place) *stream {
 	if p.hint.born == 0 {
 		return nil
-	}
-	if at, err := statPath(f.cfg.Path); err != nil || p.maybe(at.id) {
-		return nil // the same file, truncated: all others are older
 	}
 	found, err := f.siblings()
 	if err != nil {
 		f.complain(err)
 	}
-	for _, s := range found {
+	same := func(o *stream, _ sibling) bool { return p.maybe(o.id) && o.born == p.hint.born }
+	if o := pick(append([]sibling{{path: f.cfg.Path}}, found...), same); o != nil {
+		return o
+	}
+	return pick(found, func(o *stream, s sibling) bool {
+		return o.born > p.hint.born && s.size > 0 && s.mtime.UnixNano() >= p.hint.written
+	})
+}
+
+// pick opens the first of some files that pleases match.
+func pick(files []sibling, match func(*stream, sibling) bool) *stream {
+	for _, s := range files {
 		o, err := openStream(s.path)
 		if err != nil {
-			continue
+			continue // gone meanwhile, or not for us
 		}
-		if o.born > p.hint.born && s.size > 0 {
+		if match(o, s) {
 			return o
 		}
 		o.close()

@@ -155,6 +155,7 @@ func (f *follower) follow(ctx context.Context, at info) bool {
 		return false // as it was when read to its end
 	}
 	f.seen, f.settled = at, time.Since(at.mtime) > clockTick
+	f.cur.wrote(at.mtime)
 	if at.size >= f.lines.end() && f.drain(ctx) {
 		return false
 	}
@@ -194,6 +195,7 @@ func (f *follower) drainOld(ctx context.Context) (ok, again bool) {
 		return false, f.fail(err)
 	}
 	f.seen = old
+	f.cur.wrote(old.mtime)
 	if old.size < f.lines.end() || !f.drain(ctx) {
 		return false, f.truncated(known)
 	}

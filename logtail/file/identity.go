@@ -101,24 +101,25 @@ func parseFingerprint(s string) (fingerprint, error) {
 }
 
 // hint is where a file was: enough to find it again before others that begin
-// alike, and to tell which ones were made after it.
+// alike, and to tell which ones were made and written to after it.
 type hint struct {
-	id   fileID
-	born int64 // nanoseconds since 1970; 0 = the file system does not say
+	id      fileID
+	born    int64 // nanoseconds since 1970; 0 = the file system does not say
+	written int64 // likewise, of the last write that was seen
 }
 
 // String is the form of [logtail.Position].Hint.
 func (h hint) String() string {
-	return fmt.Sprintf("%x-%x-%x", h.id.dev, h.id.ino, uint64(h.born))
+	return fmt.Sprintf("%x-%x-%x-%x", h.id.dev, h.id.ino, uint64(h.born), uint64(h.written))
 }
 
 // parseHint never fails: without a hint the fingerprint decides alone.
 func parseHint(s string) hint {
 	parts := strings.Split(s, "-")
-	if len(parts) != 3 {
+	var n [4]uint64
+	if len(parts) != len(n) {
 		return hint{}
 	}
-	var n [3]uint64
 	for i, p := range parts {
 		v, err := strconv.ParseUint(p, 16, 64)
 		if err != nil {
@@ -126,7 +127,7 @@ func parseHint(s string) hint {
 		}
 		n[i] = v
 	}
-	return hint{id: fileID{dev: n[0], ino: n[1]}, born: int64(n[2])}
+	return hint{id: fileID{dev: n[0], ino: n[1]}, born: int64(n[2]), written: int64(n[3])}
 }
 
 // place is a stored position, taken apart.

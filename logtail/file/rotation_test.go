@@ -1,6 +1,7 @@
 package file
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -206,6 +207,62 @@ func TestTruncateLeavesHole(t *testing.T) {
 			t.Errorf("behind: got %d, want 0", st.Behind)
 		}
 		r.must(w.Close())
+	})
+}
+
+// Files that begin with holes are told apart by what stands behind the hole.
+func TestHolesDoNotLookAlike(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		n := 0
+		write := func(w *os.File, count int) {
+			_, err := w.WriteString(text(n, count))
+			r.must(err)
+			n += count
+		}
+		create := func() *os.File {
+			w, err := os.Create(r.file)
+			r.must(err)
+			return w
+		}
+		w := create()
+		write(w, 3000)
+		r.start()
+		for range 3 { // each file with a smaller hole than the last
+			r.must(os.Truncate(r.file, 0))
+			write(w, 2)
+			r.turn(2)
+			logtailtest.Rename(t, r.file)
+			r.must(w.Close())
+			w = create()
+			write(w, 1000)
+			r.turn(2)
+			logtailtest.CopyTruncate(t, r.file)
+			write(w, 5)
+			logtailtest.Rename(t, r.file) // made and rotated between two looks
+			r.must(w.Close())
+			w = create()
+			write(w, 100)
+			r.turn(3)
+			r.expect(lines(0, n)...)
+		}
+		size, err := w.Seek(0, io.SeekCurrent)
+		r.must(err)
+		r.must(w.Close())
+		r.restart(func() {
+			r.must(os.Truncate(r.file, 0))
+			w, err = os.OpenFile(r.file, os.O_WRONLY, 0)
+			r.must(err)
+			_, err = w.Seek(size, io.SeekStart)
+			r.must(err)
+			write(w, 3)
+			r.must(w.Close())
+			logtailtest.Rename(t, r.file)
+			w = create()
+			write(w, 1)
+			r.must(w.Close())
+		})
+		r.turn(3)
+		r.expect(lines(0, n)...)
 	})
 }
 

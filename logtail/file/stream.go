@@ -24,16 +24,19 @@ type stream struct {
 	id   fileID
 	born int64
 	real string // its name, free of symlinks, when it was opened
-	// head is the first bytes as seen so far, up to headLen. It is compared after
-	// each read: when it differs, the file was truncated and filled again.
-	head []byte
-	fp   fingerprint
+	// head is the first bytes as seen so far, up to headLen, from headAt on. It is
+	// compared after each read: when it differs, the file was truncated and filled
+	// again. A hole at the beginning is no part of it: all holes look alike.
+	head   []byte
+	headAt int64
+	fp     fingerprint
 	// copied is set for a copy that a copying rotation made. Nobody writes to it.
 	copied bool
 	grown  time.Time // when something was read from it last, or when it was opened
 
 	source     string // the fields of its positions
 	name, hint string
+	written    int64 // the part of hint that changes
 	gen        uint64
 }
 
@@ -65,7 +68,7 @@ func newStream(f *os.File) (*stream, error) {
 	}
 	s := &stream{
 		file: f, id: newInfo(fi).id, born: born(f), grown: time.Now(),
-		head: make([]byte, 0, headLen),
+		head: make([]byte, 0, headLen), headAt: dataStart(f),
 	}
 	if _, err := s.intact(); err != nil {
 		return nil, err
@@ -104,9 +107,22 @@ func (s *stream) begin(source string, gen uint64, off int64) error {
 		return err
 	}
 	s.source, s.gen = source, gen
-	s.hint = hint{id: s.id, born: s.born}.String()
+	i, err := s.stat()
+	if err != nil {
+		return err
+	}
+	s.hint = ""
+	s.wrote(i.mtime)
 	s.identify()
 	return nil
+}
+
+// wrote notes when the file was written to last.
+func (s *stream) wrote(at time.Time) {
+	if ns := at.UnixNano(); s.hint == "" || ns != s.written {
+		s.written = ns
+		s.hint = hint{id: s.id, born: s.born, written: ns}.String()
+	}
 }
 
 func (s *stream) identify() {
@@ -132,7 +148,10 @@ func (s *stream) pos(off int64) logtail.Position {
 // than before, and remembers more of the head as the file grows.
 func (s *stream) intact() (bool, error) {
 	var b [headLen]byte
-	n, err := s.file.ReadAt(b[:], 0)
+	n, err := s.file.ReadAt(b[:], s.headAt)
+	if len(s.head) == 0 && n > 0 && b[0] == 0 {
+		n, err = s.skipHole(b[:])
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("read the beginning of %s: %w", s.file.Name(), err)
 	}
@@ -144,6 +163,22 @@ func (s *stream) intact() (bool, error) {
 		s.identify()
 	}
 	return true, nil
+}
+
+// skipHole moves headAt to the first byte that is not NUL, and reads from there.
+func (s *stream) skipHole(b []byte) (n int, err error) {
+	buf := make([]byte, probeSize)
+	for {
+		n, err = s.file.ReadAt(buf, s.headAt)
+		nuls := leadingNULs(buf[:n])
+		s.headAt += int64(nuls)
+		if nuls < n {
+			return s.file.ReadAt(b, s.headAt)
+		}
+		if err != nil || n == 0 {
+			return 0, err
+		}
+	}
 }
 
 // holds reports whether this is the file of a stored place.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"pullcause/test/bench/agentproc"
@@ -83,6 +84,20 @@ const (
 	// settling is how long a record may take: the join window and the delivery.
 	settling = joinWindow + time.Second
 )
+
+// parted reports whether an agent began when some lines of a pull were gone and
+// some were not: what it makes of these is another attempt to it.
+func (k *keeper) parted(p *pull) bool {
+	return slices.ContainsFunc(k.lives[1:], func(l life) bool {
+		left := 0
+		for _, m := range p.marks {
+			if !m.lost && (m.in.gone.IsZero() || m.in.gone.After(l.begin)) {
+				left++
+			}
+		}
+		return left > 0 && left < len(p.marks)
+	})
+}
 
 // witnessed reports whether some agent had the time to read and deliver what
 // was written at a time, although the content was removed later.

@@ -6,6 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dataStart is where the hole ends that a file begins with; 0 if it has none or
+// the file system does not tell. It moves the file's offset.
+func dataStart(f *os.File) int64 {
+	at, err := f.Seek(0, unix.SEEK_DATA)
+	if err != nil {
+		return 0
+	}
+	return at
+}
+
 // born says when a file was made, in nanoseconds since 1970; 0 if the file
 // system does not know or the call is not allowed.
 func born(f *os.File) int64 {
