@@ -79,9 +79,9 @@ func (a *Agent) open(deps Deps) (err error) {
 	}
 	a.exporter = export.Start(sink, export.Config{
 		Endpoint: sink.Name(), Log: a.log,
-		Settled: func(r export.Result, n int) { a.metrics.Settled(string(r), n) },
+		Settled: func(r export.Result, n int) { a.settled(r, n) },
 	})
-	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics)
+	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics, a.log)
 	store := checkpoint.Open(a.cfg.Delivery.StateDir)
 	a.positions = &positions{store: store, pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1)}
 	a.sources = &sources{
@@ -90,6 +90,14 @@ func (a *Agent) open(deps Deps) (err error) {
 		start:   load(store, a.log),
 	}
 	return nil
+}
+
+// settled counts what has become of n records.
+func (a *Agent) settled(r export.Result, n int) {
+	a.metrics.Settled(string(r), n)
+	if r == export.QueueFull || r == export.Refused {
+		a.pipe.lost(logtail.Loss{Reason: string(r), Count: int64(n), Detail: "records were not delivered"})
+	}
 }
 
 func listen(key, address string) (net.Listener, error) {
@@ -118,7 +126,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.watch(running) })
 	group.Go(func() error { return a.positions.run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {
-		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, log: a.log, moved: a.positions.note}
+		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, moved: a.positions.note}
 	}
 	group.Go(func() error { return a.sources.run(running) })
 	err := group.Wait()

@@ -2,16 +2,11 @@ package agent
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"pullcause/agent/detect"
 	"pullcause/logtail"
 )
-
-// lossEvery bounds how often one kind of loss of a source is logged; each is
-// counted.
-const lossEvery = time.Minute
 
 // handler takes the records of one source into the pipeline. It puts together
 // records of several lines and counts what was passed and lost.
@@ -21,14 +16,12 @@ type handler struct {
 	ctx    context.Context //nolint:containedctx // see above
 	source string
 	pipe   *pipeline
-	log    *slog.Logger
 	// moved is called when the position has moved.
 	moved func()
 
 	partial []byte // the lines of an unfinished record
 	first   logtail.Record
 	signals []detect.Signal
-	told    map[string]time.Time // when a loss was last logged, by reason
 }
 
 // Handle implements [logtail.Handler].
@@ -86,13 +79,5 @@ func (h *handler) Progress(p logtail.Progress) {
 // Lost implements [logtail.Handler].
 func (h *handler) Lost(l logtail.Loss) {
 	h.pipe.metrics.Lost(l.Reason, max(l.Count, 1))
-	now := time.Now()
-	if h.told == nil {
-		h.told = make(map[string]time.Time)
-	}
-	if now.Sub(h.told[l.Reason]) < lossEvery {
-		return
-	}
-	h.told[l.Reason] = now
-	h.log.Warn("lost log text", "source", h.source, "reason", l.Reason, "count", l.Count, "bytes", l.Bytes, "detail", l.Detail)
+	h.pipe.lost(l)
 }

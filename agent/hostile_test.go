@@ -77,6 +77,17 @@ func TestHostileInput(t *testing.T) {
 			t.Errorf("nothing was counted as lost for the reason %s", reason)
 		}
 	}
+	told := map[any]bool{}
+	for _, r := range n.receiver.Records() {
+		if r.Name == export.EventDataLoss {
+			told[r.Attributes[export.LossReasonKey]] = true
+		}
+	}
+	for _, reason := range []string{"line_too_long", "binary", "record_too_long"} {
+		if !told[reason] {
+			t.Errorf("no record tells of the loss %s: %v", reason, told)
+		}
+	}
 	page := get(t, "http://"+a.DebugAddr()+"/")
 	if strings.Contains(page, "<script>alert") || strings.ContainsRune(page, '\x1b') {
 		t.Error("the page holds an image name as it is")

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,9 @@ type pipeline struct {
 	node     Node
 	exporter *export.Exporter
 	metrics  *telemetry.Metrics
+	log      *slog.Logger
 	ledger   *checkpoint.Ledger
+	losses   losses
 	// wake tells the timer that something is due.
 	wake chan struct{}
 	// stopping is set when what is not delivered yet will not be: it must be
@@ -48,9 +51,9 @@ type pipeline struct {
 	evicted   int64
 }
 
-func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *telemetry.Metrics) *pipeline {
+func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *telemetry.Metrics, log *slog.Logger) *pipeline {
 	return &pipeline{
-		node: node, exporter: exporter, metrics: metrics,
+		node: node, exporter: exporter, metrics: metrics, log: log,
 		ledger: checkpoint.NewLedger(),
 		wake:   make(chan struct{}, 1),
 		joiner: attempt.NewJoiner(attempt.Config{
@@ -126,6 +129,7 @@ func (p *pipeline) turn(now time.Time) (next time.Time) {
 	p.joiner.Expire(now, func(a attempt.Attempt) { p.settle(a, now) })
 	p.incidents.Expire(now, func(c incident.Change) { p.tell(c, nil) })
 	p.countForgotten()
+	p.tellLosses(now)
 	next = now.Add(heartbeat)
 	if due, ok := p.joiner.Deadline(); ok && due.Before(next) {
 		return due
@@ -139,6 +143,20 @@ func (p *pipeline) countForgotten() {
 	p.metrics.Lost(telemetry.LostPullForgotten, forgotten-p.forgotten)
 	p.metrics.Lost(telemetry.LostIncidentEvicted, evicted-p.evicted)
 	p.forgotten, p.evicted = forgotten, evicted
+}
+
+// lost notes a loss that has been counted.
+func (p *pipeline) lost(l logtail.Loss) {
+	p.losses.add(l)
+	p.poke()
+}
+
+// tellLosses logs what was lost and sends it as records.
+func (p *pipeline) tellLosses(now time.Time) {
+	for _, l := range p.losses.due(now, p.exporter.Away()) {
+		p.log.Warn("lost data", "source", l.Source, "reason", l.Reason, "count", l.Count, "bytes", l.Bytes, "detail", l.Detail)
+		p.exporter.Enqueue(export.DataLoss(l, p.node.Name, now), nil)
+	}
 }
 
 // flush hands on what is still being joined.

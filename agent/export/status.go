@@ -67,6 +67,13 @@ func (e *Exporter) Ready() (bool, string) {
 	return true, ""
 }
 
+// Away reports whether the receiver does not take records at present.
+func (e *Exporter) Away() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.away()
+}
+
 // state is the exporter's memory of its receiver.
 type state struct {
 	verdict              Verdict

@@ -71,6 +71,7 @@ func torture(t *testing.T, length time.Duration, seed uint64) {
 	}
 	k := &keeper{rng: rand.New(rand.NewPCG(seed, 2)), cfg: agentproc.Config{
 		Binary: binary(t, dir), Dir: dir, File: w.files.path, Endpoint: receiver.URL(), JoinWindow: joinWindow,
+		Env: []string{"PULLCAUSE_LOG_LEVEL=debug"},
 	}}
 	run(t, w, k, length)
 	v := settle(t, w, k, received)
@@ -224,6 +225,6 @@ func keepLog(t *testing.T, dir string) {
 		t.Log(err)
 		return
 	}
-	const most = 20 << 10
+	const most = 1 << 20
 	t.Logf("the agents' log ends:\n%s", log[max(len(log)-most, 0):])
 }

@@ -1,0 +1,51 @@
+package agent
+
+import (
+	"sync"
+	"time"
+
+	"pullcause/logtail"
+)
+
+// lossEvery bounds how often one kind of loss of a source is told of, in the
+// log and as a record; each is counted at once.
+const lossEvery = time.Minute
+
+// losses gathers what was lost until it is time to tell.
+type losses struct {
+	mu     sync.Mutex
+	untold map[lossKind]logtail.Loss
+	told   map[lossKind]time.Time
+}
+
+type lossKind struct{ source, reason string }
+
+func (l *losses) add(loss logtail.Loss) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.untold == nil {
+		l.untold, l.told = make(map[lossKind]logtail.Loss), make(map[lossKind]time.Time)
+	}
+	kind := lossKind{loss.Source, loss.Reason}
+	sum := l.untold[kind]
+	loss.Count, loss.Bytes = sum.Count+max(loss.Count, 1), sum.Bytes+loss.Bytes
+	l.untold[kind] = loss
+}
+
+// due takes out the sums of which nothing was told for [lossEvery]. What delivery
+// lost names no source; that has to wait while the receiver is away, or telling
+// of it would push out further records.
+func (l *losses) due(now time.Time, away bool) []logtail.Loss {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var due []logtail.Loss
+	for kind, loss := range l.untold {
+		if last, ok := l.told[kind]; ok && now.Sub(last) < lossEvery || away && kind.source == "" {
+			continue
+		}
+		l.told[kind] = now
+		delete(l.untold, kind)
+		due = append(due, loss)
+	}
+	return due
+}
