@@ -26,7 +26,8 @@ func (f *follower) first(statErr error) (*stream, int64, error) {
 		return f.resume(statErr)
 	case f.last != nil:
 		// It is closed, so another file may have its id by now.
-		s, _, err := f.successor(fileID{}, f.last.mtime)
+		s, between, err := f.successor(fileID{}, f.last.mtime)
+		s, _ = f.orHeld(s, between)
 		if s == nil {
 			return nil, 0, err
 		}

@@ -38,6 +38,7 @@ type follower struct {
 	pace pace
 
 	cur   *stream // nil while there is nothing to read
+	held  *stream // what the path named while cur was still read; nil if nothing else
 	lines *cutter // of cur
 	more  bool    // the handler wants the next line whatever it is
 
@@ -75,6 +76,7 @@ func (f *follower) stop() {
 		f.start = &pos
 		f.release()
 	}
+	f.letGo()
 	if f.watch != nil {
 		f.watch.close()
 	}
@@ -150,6 +152,7 @@ func (f *follower) step(ctx context.Context) bool {
 // follow reads on in the file that the path names.
 func (f *follower) follow(ctx context.Context, at info) bool {
 	f.moved = time.Time{}
+	f.letGo()
 	known := f.seen
 	if at.size == known.size && at.mtime.Equal(known.mtime) && f.settled {
 		return false // as it was when read to its end
@@ -173,13 +176,14 @@ func (f *follower) leave(ctx context.Context, pathErr error) bool {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		f.complain(err)
 	}
+	next, between = f.orHeld(next, between)
 	if next == nil || !between && !f.mayLeaveFor(next) {
-		next.close()
+		f.hold(next)
 		return f.abandon(pathErr)
 	}
 	// Once more: its writer may have been at work till now.
 	if ok, again := f.drainOld(ctx); !ok {
-		next.close()
+		f.hold(next)
 		return again
 	}
 	f.finish()

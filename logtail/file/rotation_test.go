@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pullcause/logtail"
 	"pullcause/logtail/logtailtest"
@@ -276,6 +278,31 @@ func TestDeleteCreate(t *testing.T) {
 		r.turn(3)
 		r.expect(lines(0, 3)...)
 		r.expectLosses()
+	})
+}
+
+// A file may be removed before the older one is left for it.
+func TestDeletedBeforeItsTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 1))
+		r.start()
+		n := 1
+		for range 3 {
+			logtailtest.Rename(t, r.file)
+			r.write(text(n, 10))
+			time.Sleep(poll) // found, but a poll must pass
+			synctest.Wait()
+			time.Sleep(poll / 2)
+			logtailtest.DeleteCreate(t, r.file)
+			r.write(text(n+10, 5))
+			r.turn(3)
+			n += 15
+			r.expect(lines(0, n)...)
+		}
+		r.expectLosses()
+		if open := r.openFiles(); len(open) != 1 || open[0] != r.file {
+			t.Errorf("open files: got %q, want the new one alone", open)
+		}
 	})
 }
 

@@ -62,11 +62,44 @@ func (f *follower) successor(id fileID, written time.Time) (next *stream, betwee
 			continue
 		}
 		if next := f.openUnread(s); next != nil {
-			named.close()
+			f.hold(named)
 			return next, true, nil
 		}
 	}
 	return named, false, err
+}
+
+// hold keeps open what the path names while an older file is still read: it may
+// be removed before its turn comes. It may be called with nil.
+func (f *follower) hold(s *stream) {
+	if s == nil || f.held != nil {
+		s.close()
+		return
+	}
+	f.held = s
+}
+
+// orHeld takes the held file instead of the next one where the path has come to
+// name another meanwhile, and there is text in it that was not read.
+func (f *follower) orHeld(next *stream, between bool) (s *stream, mustRead bool) {
+	held := f.held
+	if between || held == nil || next != nil && next.id == held.id {
+		return next, between
+	}
+	f.held = nil
+	i, err := held.stat()
+	if same, headErr := held.intact(); err != nil || headErr != nil || !same || f.past.read(held) >= i.size {
+		held.close()
+		return next, between
+	}
+	next.close()
+	return held, true
+}
+
+// letGo closes the held file.
+func (f *follower) letGo() {
+	f.held.close()
+	f.held = nil
 }
 
 func (f *follower) siblings() ([]sibling, error) {
@@ -165,6 +198,9 @@ func (f *follower) adoptAt(s *stream, off int64) bool {
 		s.close()
 		f.complain(&fs.PathError{Op: "seek", Path: s.file.Name(), Err: err})
 		return false
+	}
+	if f.held != nil && f.held.id == s.id {
+		f.letGo()
 	}
 	rotated := f.cur != nil || f.last != nil
 	if f.cur != nil && f.cur.file != s.file {
