@@ -306,6 +306,23 @@ func TestDeletedBeforeItsTurn(t *testing.T) {
 	})
 }
 
+func TestTruncatedThenDeletedBeforeItsTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 1))
+		r.start()
+		logtailtest.Rename(t, r.file)
+		r.write(text(1, 10))
+		time.Sleep(poll) // found, but a poll must pass
+		synctest.Wait()
+		r.must(os.Truncate(r.file, 0)) // what stood there is lost
+		r.write(text(11, 3))
+		logtailtest.DeleteCreate(t, r.file)
+		r.write(text(14, 5))
+		r.turn(3)
+		r.expect(append(lines(0, 1), lines(11, 8)...)...)
+	})
+}
+
 // A removed file takes space on the disk as long as it is open.
 func TestDeleted(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {

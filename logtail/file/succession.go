@@ -87,13 +87,18 @@ func (f *follower) orHeld(next *stream, between bool) (s *stream, mustRead bool)
 		return next, between
 	}
 	f.held = nil
-	i, err := held.stat()
-	if same, headErr := held.intact(); err != nil || headErr != nil || !same || f.past.read(held) >= i.size {
+	// As it is now: it may have been truncated since it was opened.
+	now, err := held.restarted()
+	if err != nil {
 		held.close()
 		return next, between
 	}
+	if i, err := now.stat(); err != nil || f.past.read(now) >= i.size {
+		now.close()
+		return next, between
+	}
 	next.close()
-	return held, true
+	return now, true
 }
 
 // letGo closes the held file.
