@@ -84,6 +84,7 @@ func (a *Agent) open(deps Deps) (err error) {
 	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics, a.log)
 	store := checkpoint.Open(a.cfg.Delivery.StateDir)
 	a.positions = &positions{store: store, pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1)}
+	a.pipe.moved = a.positions.note
 	a.sources = &sources{
 		cfg: a.cfg, node: a.node, log: a.log,
 		watcher: file.NewWatcher(a.log),

@@ -35,6 +35,10 @@ time="2026-11-24T10:00:00.200000000Z" level=error msg="PullImage \"registry.exam
 	failed to pull and unpack image "registry.example.com/team/app:%[1]s": failed to resolve image: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/%[1]s: 403 Forbidden
 	denied: token=hunter2hunter2 is not allowed
  > image="registry.example.com/team/app:%[1]s"
+E1124 10:00:00.202000   21023 kuberuntime_manager.go:1854] "Unhandled Error" err=<
+	container app start failed in pod web-0_shop(0d2a6b0e-43a3-4f0e-9b43-1b1f0ac3c6f1): ErrImagePull: failed to pull and unpack image "registry.example.com/team/app:%[1]s": failed to resolve image: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/%[1]s: 403 Forbidden
+	denied: token=hunter2hunter2 is not allowed
+ > logger="UnhandledError"
 E1124 10:00:00.203000   21023 pod_workers.go:1338] "Error syncing pod, skipping" err="failed to \"StartContainer\" for \"app\" with ErrImagePull: \"failed to pull and unpack image \\\"registry.example.com/team/app:%[1]s\\\": failed to resolve image: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/%[1]s: 403 Forbidden\\ndenied: token=hunter2hunter2 is not allowed\"" pod="shop/web-0" podUID="0d2a6b0e-43a3-4f0e-9b43-1b1f0ac3c6f1"
 `
 )
@@ -156,15 +160,41 @@ func TestRestart(t *testing.T) {
 	for i := range 5 {
 		_, stop := n.run()
 		n.write(n.containerd, fmt.Sprintf(containerdLines, fmt.Sprint("v", i)))
+		n.write(n.kubelet, fmt.Sprintf(kubeletLines, fmt.Sprint("v", i)))
 		n.wait(i + 1)
 		stop()
 	}
 	seen := map[any]int{}
-	for _, r := range n.wait(5) {
+	for _, r := range n.receiver.Records() {
 		seen[r.Attributes[export.ImageRefKey]]++
 	}
-	if len(seen) != 5 {
-		t.Errorf("got %v, want 5 images once each", seen)
+	for image, times := range seen {
+		if len(seen) != 5 || times != 1 {
+			t.Errorf("got %s %d times and %d images, want 5 images once each", image, times, len(seen))
+		}
+	}
+}
+
+// The agent may stop between what the runtime and what the kubelet say about
+// one attempt: it stays one.
+func TestRestartInTheMiddleOfAnAttempt(t *testing.T) {
+	n := newNode(t)
+	_, stop := n.run()
+	n.write(n.containerd, fmt.Sprintf(containerdLines, "v1"))
+	uid := n.wait(1)[0].Attributes[export.LogRecordUIDKey]
+	stop()
+	n.write(n.kubelet, fmt.Sprintf(kubeletLines, "v1"))
+	_, stop = n.run()
+	n.wait(2)
+	stop()
+	records := n.receiver.Records()
+	for _, r := range records {
+		if got := r.Attributes[export.LogRecordUIDKey]; got != uid {
+			t.Errorf("got the uid %v, want %v", got, uid)
+		}
+	}
+	if pod := records[len(records)-1].Attributes[export.PodNameKey]; pod != "web-0" {
+		t.Errorf("got pod %v, want web-0", pod)
 	}
 }
 

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"pullcause/agent/attempt"
 	"pullcause/logtail/checkpoint"
@@ -14,13 +16,15 @@ type hold struct {
 	ledger *checkpoint.Ledger
 	id     uint64
 	count  atomic.Int32
+	// moved is called when the positions may have moved.
+	moved func()
 }
 
 func (p *pipeline) hold(a attempt.Attempt) *hold {
 	if len(a.Spans) == 0 || a.Late {
 		return nil
 	}
-	h := &hold{ledger: p.ledger, id: p.ledger.Track(ledgerSpans(a.Spans))}
+	h := &hold{ledger: p.ledger, id: p.ledger.Track(ledgerSpans(a.Spans)), moved: p.moved}
 	h.count.Store(1)
 	return h
 }
@@ -34,5 +38,27 @@ func (h *hold) retain() {
 func (h *hold) release() {
 	if h != nil && h.count.Add(-1) == 0 {
 		h.ledger.Done(h.id)
+		h.moved()
 	}
+}
+
+// lingering holds belong to attempts about which more may be said. A restart must
+// find all of their lines again, or what comes late would look like another attempt.
+type lingering []lingerer
+
+type lingerer struct {
+	until time.Time
+	hold  *hold
+}
+
+func (l *lingering) add(h *hold, until time.Time) { *l = append(*l, lingerer{until, h}) }
+
+// expire releases those whose time has come.
+func (l *lingering) expire(now time.Time) {
+	n := 0
+	for n < len(*l) && !(*l)[n].until.After(now) {
+		(*l)[n].hold.release()
+		n++
+	}
+	*l = slices.Delete(*l, 0, n)
 }

@@ -38,6 +38,10 @@ type pipeline struct {
 	losses   losses
 	// wake tells the timer that something is due.
 	wake chan struct{}
+	// moved is called when the positions may have moved.
+	moved func()
+	// linger is how late the last lines about an attempt may come.
+	linger time.Duration
 	// stopping is set when what is not delivered yet will not be: it must be
 	// read again after the restart.
 	stopping atomic.Bool
@@ -47,6 +51,7 @@ type pipeline struct {
 	incidents *incident.Store
 	recent    ring
 	lastTurn  time.Time
+	lingering lingering
 	forgotten int64
 	evicted   int64
 }
@@ -56,6 +61,8 @@ func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *tele
 		node: node, exporter: exporter, metrics: metrics, log: log,
 		ledger: checkpoint.NewLedger(),
 		wake:   make(chan struct{}, 1),
+		// A rotation between two lines keeps the second one back for a poll.
+		linger: 2*time.Duration(cfg.Sources.Poll) + time.Second,
 		joiner: attempt.NewJoiner(attempt.Config{
 			Node: node.Name, Window: time.Duration(cfg.Pulls.JoinWindow),
 			Forget: forgetPull, MaxOpen: maxOpenAttempts,
@@ -98,7 +105,11 @@ func (p *pipeline) settle(a attempt.Attempt, now time.Time) {
 	}
 	hold := p.hold(a)
 	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, hold) })
-	hold.release()
+	if a.Whole || a.Succeeded || a.BackOff || a.Late {
+		hold.release()
+		return
+	}
+	p.lingering.add(hold, now.Add(p.linger))
 }
 
 func (p *pipeline) tell(c incident.Change, h *hold) {
@@ -128,9 +139,13 @@ func (p *pipeline) turn(now time.Time) (next time.Time) {
 	p.lastTurn = now
 	p.joiner.Expire(now, func(a attempt.Attempt) { p.settle(a, now) })
 	p.incidents.Expire(now, func(c incident.Change) { p.tell(c, nil) })
+	p.lingering.expire(now)
 	p.countForgotten()
 	p.tellLosses(now)
 	next = now.Add(heartbeat)
+	if len(p.lingering) > 0 {
+		next = p.lingering[0].until
+	}
 	if due, ok := p.joiner.Deadline(); ok && due.Before(next) {
 		return due
 	}

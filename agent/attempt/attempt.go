@@ -53,6 +53,9 @@ type Attempt struct {
 	// BackOff is set when the kubelet only said that it waits: no pull was tried,
 	// but the pod is known to wait. Failure repeats the cause if it was told.
 	BackOff bool
+	// Whole is set when nothing more is to be said about it: the runtime told of the
+	// end and the kubelet has had its last word. Else more may come, Late.
+	Whole bool
 	// Late is set for what was said about an attempt after it had been handed
 	// on under the same UID: it adds pods and is no attempt of its own.
 	Late bool

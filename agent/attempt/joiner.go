@@ -91,7 +91,7 @@ func fromRuntime(s detect.Signal) bool {
 
 func (j *Joiner) start(s detect.Signal, now time.Time) {
 	p := j.open(s, now)
-	p.a.Start = s.Time
+	p.a.Start, p.began = s.Time, true
 	j.begun = append(j.begun, p)
 }
 
@@ -136,6 +136,9 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 	p := j.forRuntime(s)
 	if p == nil {
 		p = j.open(s, now)
+	}
+	if p.ended && !p.began { // the kubelet's log was read first
+		j.absorbBeginning(p, s)
 	}
 	j.end(p, s, now)
 	p.runtime = true

@@ -166,6 +166,9 @@ func join(signals []detect.Signal) []string {
 		j.Add(s, now, emit)
 	}
 	j.Expire(now.Add(2*time.Second), emit)
+	if n := len(j.Open()); n > 0 {
+		got = append(got, fmt.Sprint("still open: ", n))
+	}
 	return got
 }
 
@@ -193,8 +196,9 @@ func TestJoin(t *testing.T) {
 		},
 		{
 			name: "the kubelet's log was read first",
-			in:   newScript().imageLine(image, 403).podLines("web-0", image, 403).fails(image, 403),
-			want: []string{"failed 403 containerd web-0/app"},
+			in: newScript().imageLine(image, 403).podLines("web-0", image, 403).starts(image).
+				host("https://registry.example.com"+manifest, 403).fails(image, 403),
+			want: []string{"failed 403 containerd web-0/app origin=registry.example.com:403"},
 		},
 		{
 			name: "two pods pull one image at once",

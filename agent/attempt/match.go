@@ -94,6 +94,22 @@ func (j *Joiner) forRuntime(s detect.Signal) *pull {
 	return nil
 }
 
+// absorbBeginning gives to a pull, of which only the kubelet's lines have been
+// read, what the runtime wrote when it began.
+func (j *Joiner) absorbBeginning(p *pull, s detect.Signal) {
+	begun := j.firstInFlight(j.key(s))
+	if begun == nil {
+		return
+	}
+	p.absorb(begun)
+	for i := range j.loose {
+		if j.loose[i].alone == begun {
+			j.loose[i].alone = p
+		}
+	}
+	j.remove(begun)
+}
+
 // fits reports whether a signal's pod is, or may become, a pod of the pull.
 func (p *pull) fits(s detect.Signal) bool {
 	return !hasPod(s) || len(p.a.Pods) == 0 || p.hasPod(s)

@@ -19,6 +19,8 @@ type pull struct {
 	seen time.Time // when its first line was read
 	// terminal is the signal that the uid is made of.
 	terminal detect.Signal
+	// began is set if the runtime's line about its beginning was read.
+	began bool
 	// ended is set once a terminal line was read, runtime once that was the
 	// runtime's; deadline is when the window closes.
 	ended, runtime bool
@@ -87,14 +89,36 @@ func (p *pull) addSpan(s detect.Signal) {
 	if p.a.Spans == nil {
 		p.a.Spans = make(map[string]Span, 2)
 	}
-	span, ok := p.a.Spans[s.Pos.Source]
-	if !ok || s.Pos.Before(span.First) {
-		span.First = s.Pos
+	p.a.Spans[s.Pos.Source] = Span{First: s.Pos, Last: s.End}.with(p.a.Spans[s.Pos.Source])
+}
+
+// with is the stretch that covers both; the zero one covers nothing.
+func (s Span) with(t Span) Span {
+	if t == (Span{}) {
+		return s
 	}
-	if !ok || span.Last.Before(s.End) {
-		span.Last = s.End
+	if t.First.Before(s.First) {
+		s.First = t.First
 	}
-	p.a.Spans[s.Pos.Source] = span
+	if s.Last.Before(t.Last) {
+		s.Last = t.Last
+	}
+	return s
+}
+
+// absorb adds what is known of the same pull from before.
+func (p *pull) absorb(q *pull) {
+	p.lines = append(q.lines, p.lines...)
+	if !q.a.Start.IsZero() && q.a.Start.Before(p.a.Start) {
+		p.a.Start = q.a.Start
+	}
+	p.a.Stalled = p.a.Stalled || q.a.Stalled
+	if p.a.Spans == nil && len(q.a.Spans) > 0 {
+		p.a.Spans = make(map[string]Span, len(q.a.Spans))
+	}
+	for source, s := range q.a.Spans {
+		p.a.Spans[source] = s.with(p.a.Spans[source])
+	}
 }
 
 func (p *pull) setEnd(s detect.Signal) {
@@ -163,7 +187,7 @@ func (p *Pod) fill(s detect.Signal) {
 // finish makes the attempt out of what was collected.
 func (p *pull) finish(node string) Attempt {
 	a := p.a
-	a.UID = uid(node, p.terminal)
+	a.UID, a.Whole = uid(node, p.terminal), p.whole()
 	if a.Attribution == "" {
 		a.Attribution = ByNobody
 	}
