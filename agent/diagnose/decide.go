@@ -57,8 +57,19 @@ func Diagnose(a attempt.Attempt, f Facts) Diagnosis {
 		Confidence: cmp.Or(v.confidence, Certain),
 		Retry:      info.Retry, Owner: info.Owner,
 		Remedy:  withHosts(v.remedy, e),
+		Action:  action(v.remedy),
 		Summary: summary(e, info),
 	}
+}
+
+// action is the second sentence of a remedy, or the only one. Where there are
+// two, the first one says what is wrong.
+func action(remedy string) string {
+	first, rest, two := strings.Cut(remedy, ". ")
+	if two {
+		first, _, _ = strings.Cut(rest, ". ")
+	}
+	return strings.TrimSuffix(first, ".")
 }
 
 func decide(e evidence) verdict {

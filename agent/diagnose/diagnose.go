@@ -77,6 +77,8 @@ type Diagnosis struct {
 	Owner string
 	// Remedy is one or two sentences with the command or key to change.
 	Remedy string
+	// Action is the part of it that says what to do, without the full stop.
+	Action string
 	// Summary is the cause in a few words for people: "429 Too Many Requests".
 	Summary string
 }

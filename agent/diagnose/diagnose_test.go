@@ -114,6 +114,18 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
+// The line for people ends with what to do, not with what is wrong once more.
+func TestActions(t *testing.T) {
+	for text, want := range map[string]string{
+		"toomanyrequests: You have reached your pull rate limit. https://www.docker.com/increase-rate-limit": "Authenticate pulls with a pull secret, or pull through a mirror or pull-through cache (/etc/containerd/certs.d/docker.io/hosts.toml)",
+		"pull QPS exceeded": "The kubelet's own limit, not the registry's: raise registryPullQPS and registryBurst in the KubeletConfiguration (defaults 5 and 10), or start fewer pods at once",
+	} {
+		if got := diagnosisOf(app, text, diagnose.Facts{}).Action; got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // Every host that was tried is in the remedy, so that a mirror's failure is not
 // mistaken for the registry's.
 func TestRemedyNamesTheHosts(t *testing.T) {

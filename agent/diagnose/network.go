@@ -34,7 +34,7 @@ func tlsFailed(e evidence) verdict {
 		v.remedy = "The registry's certificate is not valid yet: the node's clock is most likely behind. Check it with timedatectl."
 	case e.found(detect.CertificateExpired):
 		v.detail = detailExpired
-		v.remedy = "The registry's certificate has expired: renew it there. If it has not, the node's clock is ahead (timedatectl)."
+		v.remedy = "The registry's certificate has expired. Renew it there; if it is valid, the node's clock is ahead (timedatectl)."
 	case e.found(detect.CertificateName):
 		v.detail = detailNameMismatch
 		v.remedy = "The certificate is for another name than " + quotedHost(e.server()) + ". Use the name it is for in the image reference, or issue one that holds this name."

@@ -111,6 +111,6 @@ func notFoundOrDenied(e evidence) verdict {
 		return verdict{}
 	}
 	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that the repository " + quoted(pathOf(e.image())) +
-		" exists. If it is private, give the pod a pull secret that may read it: " + pullSecret(e)}
+		" exists and, if it is private, give the pod a pull secret that may read it: " + pullSecret(e)}
 	return v
 }

@@ -91,14 +91,11 @@ func attemptsOf(c incident.Change) string {
 	return strconv.Itoa(c.Incident.Attempts) + " failed attempts"
 }
 
-// advice is the first sentence of the remedy.
 func advice(d diagnose.Diagnosis) string {
-	sentence, _, _ := strings.Cut(d.Remedy, ". ")
-	sentence = strings.TrimSuffix(sentence, ".")
-	if sentence == "" {
+	if d.Action == "" {
 		return ""
 	}
-	return "; " + uncapital(sentence)
+	return "; " + uncapital(d.Action)
 }
 
 // uncapital lowers the first letter of a word, not of a name like ECR or Docker's

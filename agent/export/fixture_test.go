@@ -25,7 +25,8 @@ func rateLimited() incident.Change {
 	d := diagnose.Diagnosis{
 		Cause: diagnose.RateLimited, Detail: "docker_hub", Confidence: diagnose.Certain, Retry: diagnose.RetryLater,
 		Owner: "registry", Summary: "429 Too Many Requests",
-		Remedy: "Authenticate pulls or use a mirror. kubectl create secret docker-registry hub --docker-username=…",
+		Remedy: "Authenticate pulls or use a mirror: kubectl create secret docker-registry hub --docker-username=…",
+		Action: "Authenticate pulls or use a mirror",
 	}
 	a := &attempt.Attempt{
 		UID: "00112233445566778899aabbccddeeff", Image: "nginx:1.27", Ref: "docker.io/library/nginx:1.27",

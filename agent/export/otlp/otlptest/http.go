@@ -51,6 +51,9 @@ func ListenHTTP(cfg Config) (*Receiver, error) {
 func (r *Receiver) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	counted := &counter{reader: http.MaxBytesReader(w, req.Body, maxBody)}
 	records, problem := r.readHTTP(req, counted)
+	if counted.cut {
+		return // the client ended in the middle, which is its own affair
+	}
 	seen := Request{Header: req.Header.Clone(), Query: req.URL.RawQuery, Records: len(records), Bytes: counted.n}
 
 	a := r.next()
@@ -131,10 +134,14 @@ func (r *Receiver) readHTTP(req *http.Request, body io.Reader) ([]Record, error)
 type counter struct {
 	reader io.Reader
 	n      int
+	cut    bool // the connection ended before the body did
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.reader.Read(p)
 	c.n += n
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); err != nil && !errors.Is(err, io.EOF) && !tooLarge {
+		c.cut = true
+	}
 	return n, err
 }
