@@ -24,7 +24,7 @@ func (p *pipeline) hold(a attempt.Attempt) *hold {
 	if len(a.Spans) == 0 || a.Late {
 		return nil
 	}
-	h := &hold{ledger: p.ledger, id: p.ledger.Track(ledgerSpans(a.Spans)), moved: p.moved}
+	h := &hold{ledger: p.ledger, id: p.ledger.Track(a.Spans), moved: p.moved}
 	h.count.Store(1)
 	return h
 }

@@ -51,6 +51,7 @@ type pipeline struct {
 	incidents *incident.Store
 	recent    ring
 	lastTurn  time.Time
+	next      time.Time // when turn will be called
 	lingering lingering
 	forgotten int64
 	evicted   int64
@@ -87,7 +88,19 @@ func (p *pipeline) add(signals []detect.Signal, now time.Time) {
 		}
 		p.joiner.Add(s, now, func(a attempt.Attempt) { p.settle(a, now) })
 	}
-	p.poke()
+	if due, ok := p.due(); ok && due.Before(p.next) {
+		p.next = due
+		p.poke()
+	}
+}
+
+// due is when the pipeline has something to do.
+func (p *pipeline) due() (at time.Time, ok bool) {
+	at, ok = p.joiner.Deadline()
+	if len(p.lingering) > 0 && (!ok || p.lingering[0].until.Before(at)) {
+		at, ok = p.lingering[0].until, true
+	}
+	return at, ok
 }
 
 // settle diagnoses an attempt and sends what its incident has to tell. The
@@ -102,6 +115,9 @@ func (p *pipeline) settle(a attempt.Attempt, now time.Time) {
 	}
 	if !a.Succeeded && !a.Late {
 		p.recent.add(a, d)
+	}
+	if a.Succeeded && !p.incidents.Has(a) {
+		return // nothing to tell, as of nearly all pulls
 	}
 	hold := p.hold(a)
 	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, hold) })
@@ -132,8 +148,9 @@ func (p *pipeline) count(a attempt.Attempt, d diagnose.Diagnosis) {
 	p.metrics.Failed(a.Registry, d.Cause, a.Duration, a.Bytes)
 }
 
-// turn does what time alone demands and returns when to call it again.
-func (p *pipeline) turn(now time.Time) (next time.Time) {
+// turn does what time alone demands and returns when to call it again: then, or
+// when wake says so.
+func (p *pipeline) turn(now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lastTurn = now
@@ -142,14 +159,11 @@ func (p *pipeline) turn(now time.Time) (next time.Time) {
 	p.lingering.expire(now)
 	p.countForgotten()
 	p.tellLosses(now)
-	next = now.Add(heartbeat)
-	if len(p.lingering) > 0 {
-		next = p.lingering[0].until
+	p.next = now.Add(heartbeat)
+	if due, ok := p.due(); ok && due.Before(p.next) {
+		p.next = due
 	}
-	if due, ok := p.joiner.Deadline(); ok && due.Before(next) {
-		return due
-	}
-	return next
+	return p.next
 }
 
 // countForgotten counts what the bounds made the joiner and the store drop.
@@ -192,18 +206,5 @@ func (p *pipeline) poke() {
 func (p *pipeline) marks() map[string]logtail.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	open := p.joiner.Open()
-	spans := make([]map[string]checkpoint.Span, len(open))
-	for i, o := range open {
-		spans[i] = ledgerSpans(o)
-	}
-	return p.ledger.Marks(spans...)
-}
-
-func ledgerSpans(spans map[string]attempt.Span) map[string]checkpoint.Span {
-	converted := make(map[string]checkpoint.Span, len(spans))
-	for source, s := range spans {
-		converted[source] = checkpoint.Span(s)
-	}
-	return converted
+	return p.ledger.Marks(p.joiner.Open()...)
 }

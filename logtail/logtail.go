@@ -39,6 +39,32 @@ func (p Position) Before(q Position) bool {
 	return p.Offset < q.Offset
 }
 
+// Span is a stretch of one source, from the beginning of its first record to
+// the end of its last.
+type Span struct {
+	First, Last Position
+}
+
+// Spans are stretches of several sources, one of each.
+type Spans []Span
+
+// With returns the spans that cover t too. It may change s.
+func (s Spans) With(t Span) Spans {
+	for i := range s {
+		if s[i].First.Source != t.First.Source {
+			continue
+		}
+		if t.First.Before(s[i].First) {
+			s[i].First = t.First
+		}
+		if s[i].Last.Before(t.Last) {
+			s[i].Last = t.Last
+		}
+		return s
+	}
+	return append(s, t)
+}
+
 // Record is one line (or journal entry) as its writer made it.
 type Record struct {
 	Source string

@@ -29,12 +29,6 @@ type Pod struct {
 	Reason    string               `json:"reason,omitempty"`
 }
 
-// Span is a stretch of one source, from the beginning of the first record to
-// the end of the last.
-type Span struct {
-	First, Last logtail.Position
-}
-
 // Attempt is one try to pull an image, whole: all that was said about it.
 type Attempt struct {
 	// UID is the same for the same lines after any restart or replay.
@@ -80,5 +74,5 @@ type Attempt struct {
 	// Line is the 1-based number of the first line where lines are counted.
 	Line int
 	// Spans say where in each source the lines are.
-	Spans map[string]Span
+	Spans logtail.Spans
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pullcause/agent/detect"
+	"pullcause/logtail"
 )
 
 // Config of a [Joiner].
@@ -277,8 +278,8 @@ func (j *Joiner) InFlight() int {
 }
 
 // Open are the spans of all lines that are not handed on yet.
-func (j *Joiner) Open() []map[string]Span {
-	spans := make([]map[string]Span, 0, j.count)
+func (j *Joiner) Open() []logtail.Spans {
+	spans := make([]logtail.Spans, 0, j.count)
 	for _, pulls := range j.pulls {
 		for _, p := range pulls {
 			spans = append(spans, p.a.Spans)

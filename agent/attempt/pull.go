@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pullcause/agent/detect"
+	"pullcause/logtail"
 )
 
 // maxPods bounds the pods kept of one attempt.
@@ -86,24 +87,7 @@ func (p *pull) addSpan(s detect.Signal) {
 	if s.Pos.Source == "" {
 		return
 	}
-	if p.a.Spans == nil {
-		p.a.Spans = make(map[string]Span, 2)
-	}
-	p.a.Spans[s.Pos.Source] = Span{First: s.Pos, Last: s.End}.with(p.a.Spans[s.Pos.Source])
-}
-
-// with is the stretch that covers both; the zero one covers nothing.
-func (s Span) with(t Span) Span {
-	if t == (Span{}) {
-		return s
-	}
-	if t.First.Before(s.First) {
-		s.First = t.First
-	}
-	if s.Last.Before(t.Last) {
-		s.Last = t.Last
-	}
-	return s
+	p.a.Spans = p.a.Spans.With(logtail.Span{First: s.Pos, Last: s.End})
 }
 
 // absorb adds what is known of the same pull from before.
@@ -113,11 +97,8 @@ func (p *pull) absorb(q *pull) {
 		p.a.Start = q.a.Start
 	}
 	p.a.Stalled = p.a.Stalled || q.a.Stalled
-	if p.a.Spans == nil && len(q.a.Spans) > 0 {
-		p.a.Spans = make(map[string]Span, len(q.a.Spans))
-	}
-	for source, s := range q.a.Spans {
-		p.a.Spans[source] = s.with(p.a.Spans[source])
+	for _, s := range q.a.Spans {
+		p.a.Spans = p.a.Spans.With(s)
 	}
 }
 

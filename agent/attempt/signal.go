@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"pullcause/agent/detect"
+	"pullcause/logtail"
 )
 
 // FromSignal makes an attempt of one signal alone, for input whose lines are
@@ -33,7 +34,7 @@ func FromSignal(s detect.Signal) Attempt {
 		a.Attribution = attribution(s)
 	}
 	if s.Pos.Source != "" {
-		a.Spans = map[string]Span{s.Pos.Source: {First: s.Pos, Last: s.End}}
+		a.Spans = logtail.Spans{{First: s.Pos, Last: s.End}}
 	}
 	a.Hosts = withTerminal(nil, a.Failure, parsed)
 	return a
@@ -61,6 +62,9 @@ func attribution(s detect.Signal) Attribution {
 // text at the same place of the same source is the same attempt, whatever the
 // file is called by then. A line about several containers yields several.
 func uid(node string, s detect.Signal) string {
+	if s.Kind == detect.PullSucceeded { // nearly all are; where it was read is enough
+		return s.Pos.Source + "@" + strconv.FormatInt(s.Pos.Offset, 10)
+	}
 	h := sha256.New()
 	for _, part := range []string{
 		node, s.Pos.Source, strconv.FormatInt(s.Pos.Offset, 10), s.Raw, s.Image, s.Pod.UID, s.Container,

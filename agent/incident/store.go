@@ -57,6 +57,9 @@ func NewStore(cfg Config) *Store {
 	return &Store{cfg: cfg, open: make(map[string]*entry), quiet: list.New(), waiting: make(map[string][]*entry)}
 }
 
+// Has reports whether an attempt is about an image with an open incident.
+func (s *Store) Has(a attempt.Attempt) bool { return s.open[key(a)] != nil }
+
 // Apply folds one attempt into the incidents and emits what there is to tell.
 func (s *Store) Apply(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, emit func(Change)) {
 	e := s.open[key(a)]

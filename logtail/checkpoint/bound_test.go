@@ -1,7 +1,6 @@
 package checkpoint_test
 
 import (
-	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -52,19 +51,19 @@ func TestReachedOnlyGrows(t *testing.T) {
 }
 
 // whole reports whether marks are such as Marks promises.
-func whole(marks map[string]int64, open, done []map[string]checkpoint.Span) bool {
+func whole(marks map[string]int64, open, done []logtail.Spans) bool {
 	for _, spans := range open {
-		for source, s := range spans {
-			if s.First.Offset < marks[source] {
+		for _, s := range spans {
+			if s.First.Offset < marks[s.First.Source] {
 				return false
 			}
 		}
 	}
 	for _, spans := range done {
 		before, after := true, true
-		for source, s := range spans {
-			before = before && s.Last.Offset <= marks[source]
-			after = after && s.First.Offset >= marks[source]
+		for _, s := range spans {
+			before = before && s.Last.Offset <= marks[s.First.Source]
+			after = after && s.First.Offset >= marks[s.First.Source]
 		}
 		if !before && !after {
 			return false
@@ -81,13 +80,13 @@ func TestMarksAreFurthest(t *testing.T) {
 		l := checkpoint.NewLedger()
 		l.Reached(at("a", end))
 		l.Reached(at("b", end))
-		var open, done []map[string]checkpoint.Span
+		var open, done []logtail.Spans
 		for range rng.IntN(6) {
-			spans := map[string]checkpoint.Span{}
+			var spans logtail.Spans
 			for _, source := range []string{"a", "b"} {
 				if rng.IntN(3) > 0 {
 					first := rng.Int64N(end)
-					maps.Copy(spans, span(source, first, first+1+rng.Int64N(end-first)))
+					spans = append(spans, span(source, first, first+1+rng.Int64N(end-first))...)
 				}
 			}
 			id := l.Track(spans)

@@ -12,12 +12,6 @@ import (
 // maxDone is how many pieces of finished work a ledger keeps apart.
 const maxDone = 1024
 
-// Span is a stretch of one source, from the beginning of its first record to
-// the end of its last.
-type Span struct {
-	First, Last logtail.Position
-}
-
 // Ledger knows how far each source was read and which work on what was read is
 // unfinished, and so which positions are safe to store. It does no I/O and may
 // be used from several goroutines.
@@ -35,7 +29,7 @@ type Ledger struct {
 
 type work struct {
 	id    uint64
-	spans map[string]Span
+	spans logtail.Spans
 }
 
 // NewLedger returns an empty ledger.
@@ -54,11 +48,11 @@ func (l *Ledger) Reached(pos logtail.Position) {
 }
 
 // Track notes unfinished work on some spans, by source, and returns its id.
-func (l *Ledger) Track(spans map[string]Span) uint64 {
+func (l *Ledger) Track(spans logtail.Spans) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
-	l.open[l.last] = work{id: l.last, spans: maps.Clone(spans)}
+	l.open[l.last] = work{id: l.last, spans: slices.Clone(spans)}
 	return l.last
 }
 
@@ -85,7 +79,7 @@ func (l *Ledger) Done(id uint64) {
 //
 // open is what is not tracked yet. Between taking it and the call there must be
 // no Reached: hold the lock under which records are handled.
-func (l *Ledger) Marks(open ...map[string]Span) map[string]logtail.Position {
+func (l *Ledger) Marks(open ...logtail.Spans) map[string]logtail.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	marks := maps.Clone(l.reached)
@@ -109,10 +103,10 @@ func (l *Ledger) Marks(open ...map[string]Span) map[string]logtail.Position {
 }
 
 // pullBack moves each mark before a piece of work and reports whether one moved.
-func pullBack(marks map[string]logtail.Position, spans map[string]Span) (moved bool) {
-	for source, s := range spans {
-		if mark, ok := marks[source]; ok && s.First.Before(mark) {
-			marks[source] = s.First
+func pullBack(marks map[string]logtail.Position, spans logtail.Spans) (moved bool) {
+	for _, s := range spans {
+		if mark, ok := marks[s.First.Source]; ok && s.First.Before(mark) {
+			marks[s.First.Source] = s.First
 			moved = true
 		}
 	}
@@ -120,9 +114,9 @@ func pullBack(marks map[string]logtail.Position, spans map[string]Span) (moved b
 }
 
 // passed reports whether a piece of work lies wholly before the marks.
-func passed(marks map[string]logtail.Position, spans map[string]Span) bool {
-	for source, s := range spans {
-		if mark, ok := marks[source]; !ok || mark.Before(s.Last) {
+func passed(marks map[string]logtail.Position, spans logtail.Spans) bool {
+	for _, s := range spans {
+		if mark, ok := marks[s.First.Source]; !ok || mark.Before(s.Last) {
 			return false
 		}
 	}
@@ -132,20 +126,10 @@ func passed(marks map[string]logtail.Position, spans map[string]Span) bool {
 // union is one piece of work in place of many. Marks that do not split it split
 // none of them; they only stay further back than they would have to.
 func union(all []work) work {
-	u := work{id: all[0].id, spans: make(map[string]Span)}
+	u := work{id: all[0].id}
 	for _, w := range all {
-		for source, s := range w.spans {
-			t, ok := u.spans[source]
-			if !ok {
-				t = s
-			}
-			if s.First.Before(t.First) {
-				t.First = s.First
-			}
-			if t.Last.Before(s.Last) {
-				t.Last = s.Last
-			}
-			u.spans[source] = t
+		for _, s := range w.spans {
+			u.spans = u.spans.With(s)
 		}
 	}
 	return u

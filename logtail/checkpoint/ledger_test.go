@@ -1,7 +1,6 @@
 package checkpoint_test
 
 import (
-	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -13,14 +12,11 @@ func at(source string, offset int64) logtail.Position {
 	return logtail.Position{Source: source, Offset: offset}
 }
 
-func span(source string, first, last int64) map[string]checkpoint.Span {
-	return map[string]checkpoint.Span{source: {First: at(source, first), Last: at(source, last)}}
+func span(source string, first, last int64) logtail.Spans {
+	return logtail.Spans{{First: at(source, first), Last: at(source, last)}}
 }
 
-func both(a, b map[string]checkpoint.Span) map[string]checkpoint.Span {
-	maps.Copy(a, b)
-	return a
-}
+func both(a, b logtail.Spans) logtail.Spans { return append(a, b...) }
 
 func TestMarksStayBeforeUnfinishedWork(t *testing.T) {
 	l := checkpoint.NewLedger()
@@ -73,7 +69,7 @@ func TestFinishedWorkIsForgottenOnceStored(t *testing.T) {
 func TestMarksAnyOrder(t *testing.T) {
 	type piece struct {
 		id    uint64
-		spans map[string]checkpoint.Span
+		spans logtail.Spans
 		done  bool
 	}
 	for seed := range uint64(200) {
@@ -86,12 +82,12 @@ func TestMarksAnyOrder(t *testing.T) {
 		for range 200 {
 			switch rng.IntN(4) {
 			case 0, 1:
-				p := &piece{spans: map[string]checkpoint.Span{}}
+				p := &piece{}
 				for _, source := range []string{"a", "b"} {
 					if rng.IntN(3) > 0 {
 						first := max(stored[source].Offset, offsets[source]-int64(rng.IntN(30)))
 						offsets[source] += int64(1 + rng.IntN(20))
-						p.spans[source] = checkpoint.Span{First: at(source, first), Last: at(source, offsets[source])}
+						p.spans = append(p.spans, span(source, first, offsets[source])...)
 						l.Reached(at(source, offsets[source]))
 					}
 				}
@@ -110,14 +106,15 @@ func TestMarksAnyOrder(t *testing.T) {
 			marks := l.Marks()
 			for _, p := range pieces {
 				before, after := 0, 0
-				for source, s := range p.spans {
-					if marks[source].Before(s.Last) {
+				for _, s := range p.spans {
+					mark := marks[s.First.Source]
+					if mark.Before(s.Last) {
 						after++
 					} else {
 						before++
 					}
-					if !p.done && s.First.Before(marks[source]) {
-						t.Fatalf("seed %d: unfinished work before mark %v", seed, marks[source])
+					if !p.done && s.First.Before(mark) {
+						t.Fatalf("seed %d: unfinished work before mark %v", seed, mark)
 					}
 				}
 				if before > 0 && after > 0 {
