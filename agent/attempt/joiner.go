@@ -99,6 +99,9 @@ func (j *Joiner) start(s detect.Signal, now time.Time) {
 // progress notes how much was read. The line names the pull by its reference
 // alone; it is written just before the terminal line of the same pull.
 func (j *Joiner) progress(s detect.Signal) {
+	if j.count == 0 {
+		return
+	}
 	for _, p := range j.pulls[j.key(s)] {
 		if p.a.Bytes == 0 && !p.a.BackOff {
 			p.a.Bytes = s.Bytes

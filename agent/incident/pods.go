@@ -11,6 +11,9 @@ import (
 // PodGone takes a deleted pod out of every incident and abandons those that
 // nobody waits for any more.
 func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
+	if len(s.waiting) == 0 {
+		return // as on nearly every node
+	}
 	for _, name := range namesOf(pod) {
 		for _, e := range slices.Clone(s.waiting[name]) {
 			s.forgetPod(e, pod)

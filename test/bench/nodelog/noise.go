@@ -14,6 +14,7 @@ type noise struct {
 	rng  *rand.Rand
 	zone *time.Location
 	open []string // images of pulls under way
+	rest []string // messages that are due about a pull that ends
 	text []byte   // scratch
 }
 
@@ -54,19 +55,29 @@ func (n *noise) say(format string) string {
 	return string(t)
 }
 
-// containerd writes one line in eight with PullImage in it: a pull that begins
-// or succeeds, or the word in another text.
+// containerd writes one line in eight with PullImage in it, nearly always in
+// another text than of a pull. One line in a hundred is of a pull that goes well:
+// many more than on a real node, where a pull is a rare thing.
 func (n *noise) containerd(b []byte, at time.Time) []byte {
-	switch k := n.rng.IntN(64); {
-	case k < 3 && len(n.open) < maxOpen:
+	if len(n.rest) > 0 {
+		m := n.rest[0]
+		n.rest = n.rest[1:]
+		return logrus(b, at, "info", m)
+	}
+	switch k := n.rng.IntN(800); {
+	case k < 2 && len(n.open) < maxOpen:
 		image := string(appendImage(nil, n.rng))
 		n.open = append(n.open, image)
 		return logrus(b, at, "info", "PullImage "+strconv.Quote(image))
-	case k < 6 && len(n.open) > 0:
+	case k < 4 && len(n.open) > 0:
 		image := n.open[0]
 		n.open = append(n.open[:0], n.open[1:]...)
-		return logrus(b, at, "info", n.say("PullImage "+strconv.Quote(image)+` returns image reference "sha256:%x"`))
-	case k < 8:
+		n.rest = []string{
+			n.say("Pulled image " + strconv.Quote(image) + ` with image id "sha256:%x", repo tag ` + strconv.Quote(image) + `, size "429%d" in 781.210092ms`),
+			n.say("PullImage " + strconv.Quote(image) + ` returns image reference "sha256:%x"`),
+		}
+		return logrus(b, at, "info", n.say("stop pulling image "+image+": active requests=0, bytes read=%d"))
+	case k < 100:
 		return n.other(b, at, pullImageElsewhere[:])
 	default:
 		return n.other(b, at, containerdLines[:])
@@ -108,8 +119,6 @@ var containerdLines = [...]message{
 	{"info", `Container to stop "%x" must be in running or unknown state, current state "CONTAINER_EXITED"`, ""},
 	{"info", `ImageCreate event name:"%i" labels:{key:"io.cri-containerd.image" value:"managed"}`, ""},
 	{"info", `ImageUpdate event name:"sha256:%x" labels:{key:"io.cri-containerd.image" value:"managed"}`, ""},
-	{"info", `stop pulling image %i: active requests=0, bytes read=%d`, ""},
-	{"info", `Pulled image "%i" with image id "sha256:%x", repo tag "%i", size "429%d" in 781.210092ms`, ""},
 	{"error", `ContainerStatus for "%x" failed`, ` error="rpc error: code = NotFound desc = an error occurred when try to find container \"%x\": not found"`},
 	{"error", `ExecSync for "%x" failed`, ` error="rpc error: code = NotFound desc = failed to exec in container: failed to load task: no running task found: task %x not found: not found"`},
 	{"error", `Failed to delete exec process "%x" for container "%x"`, ` error="ttrpc: closed: unknown"`},
