@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pullcause/agent/detect"
 	"pullcause/agent/export"
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
@@ -127,7 +128,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.watch(running) })
 	group.Go(func() error { return a.positions.run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {
-		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, moved: a.positions.note}
+		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note}
 	}
 	group.Go(func() error { return a.sources.run(running) })
 	err := group.Wait()

@@ -19,9 +19,10 @@ type handler struct {
 	// moved is called when the position has moved.
 	moved func()
 
-	partial []byte // the lines of an unfinished record
-	first   logtail.Record
-	signals []detect.Signal
+	detector detect.Detector
+	partial  []byte // the lines of an unfinished record
+	first    logtail.Record
+	signals  []detect.Signal
 }
 
 // Handle implements [logtail.Handler].
@@ -54,7 +55,7 @@ func (h *handler) Handle(rec logtail.Record) (more bool) {
 
 func (h *handler) detect(rec logtail.Record) {
 	h.signals = h.signals[:0]
-	detect.Detect(rec, h.pipe.node.zone, func(s detect.Signal) { h.signals = append(h.signals, s) })
+	h.detector.Detect(rec, func(s detect.Signal) { h.signals = append(h.signals, s) })
 	if len(h.signals) == 0 {
 		return
 	}

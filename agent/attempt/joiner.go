@@ -112,7 +112,7 @@ func (j *Joiner) progress(s detect.Signal) {
 }
 
 func (j *Joiner) stall(s detect.Signal, now time.Time) {
-	p := j.firstInFlight(j.key(s))
+	p := j.forRuntime(s) // the kubelet's log may have been read first
 	if p == nil {
 		p = j.open(s, now)
 		j.end(p, s, now)

@@ -247,6 +247,12 @@ func TestJoin(t *testing.T) {
 			want: []string{"failed 0 stalled containerd"},
 		},
 		{
+			name: "the kubelet's lines on a stalled pull were read first",
+			in: newScript().starts(image).imageLine(image, 0).podLines("web-0", image, 0).
+				say(detect.Signal{Kind: detect.PullStalled, Image: image}).fails(image, 0),
+			want: []string{"failed 0 stalled containerd web-0/app"},
+		},
+		{
 			name: "back-off waits for the failure it follows",
 			in:   newScript().backsOff("web-0", image).fails(image, 401),
 			want: []string{"back-off kubelet web-0/app", "failed 401 containerd"},

@@ -186,22 +186,29 @@ func (p *pull) finish(node string) Attempt {
 // joined puts the lines in the order in which they were written.
 func joined(lines []line, truncated bool) (string, bool) {
 	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
+	size := 0
+	for _, l := range lines {
+		size += len(l.raw) + 1
+	}
 	var b strings.Builder
+	b.Grow(min(size, detect.MaxRaw))
 	for i, l := range lines {
 		room := detect.MaxRaw - b.Len()
 		if i > 0 {
 			room--
 		}
-		if len(l.raw) > room {
+		raw := l.raw
+		if len(raw) > room {
 			truncated = true
 			if room <= 0 {
 				break
 			}
+			raw = strings.ToValidUTF8(raw[:room], "")
 		}
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(strings.ToValidUTF8(l.raw[:min(len(l.raw), room)], ""))
+		b.WriteString(raw)
 	}
 	return b.String(), truncated
 }

@@ -45,7 +45,7 @@ func (d *detection) clientOutput(text string) bool {
 		if words.begin == "error pulling image configuration: " || words.begin == "failed to register layer: " {
 			failure = text[n:]
 		}
-		f := ParseFailure(failure)
+		f := d.failure(failure)
 		if !words.image && !aboutPull(f) {
 			return false
 		}

@@ -49,7 +49,7 @@ func (d *detection) pullImage(msg string, f fields) {
 	case strings.HasPrefix(rest, " failed"):
 		s := d.signal(PullFailed, Containerd)
 		s.Image, s.RequestID = image, f.text("trace_id")
-		s.Failure = inlineError(rest, f)
+		s.Failure = d.inlineError(rest, f)
 		d.send(s)
 	}
 }
@@ -62,12 +62,12 @@ func (d *detection) pull(kind Kind, image string, f fields) {
 
 // inlineError is the error of a record: its field, or behind ", error: " in
 // the message. nil if neither is there.
-func inlineError(msg string, f fields) *Failure {
+func (d *detection) inlineError(msg string, f fields) *Failure {
 	if v, ok := f.get("error"); ok {
-		return ParseFailure(v.text())
+		return d.failure(v.text())
 	}
 	if _, text, found := strings.Cut(msg, "error: "); found {
-		return ParseFailure(text)
+		return d.failure(text)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (d *detection) hostFailed(msg string, f fields) {
 		h.Status, h.Error = 404, "404 Not Found"
 	}
 	if v, ok := f.get("error"); ok {
-		s.Failure = ParseFailure(v.text())
+		s.Failure = d.failure(v.text())
 		h = h.with(s.Failure)
 	}
 	s.Host, s.RequestID = h.withRole(), f.text("trace_id")
@@ -189,7 +189,7 @@ func (d *detection) runPodSandbox(msg value, f fields) {
 	s := d.signal(PullFailed, Containerd)
 	s.Image, s.ContainerKind = image, KindSandbox
 	s.Pod = sandboxPod(metadata)
-	s.RequestID, s.Failure = f.text("trace_id"), ParseFailure(failure)
+	s.RequestID, s.Failure = f.text("trace_id"), d.failure(failure)
 	d.send(s)
 }
 

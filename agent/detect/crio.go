@@ -46,7 +46,7 @@ func (d *detection) crioPull(kind Kind, image string, f fields) {
 
 func (d *detection) crioFailed(image, failure string, f fields) {
 	s := d.signal(PullFailed, CRIO)
-	s.Image, s.RequestID, s.Failure = image, f.text("id"), ParseFailure(failure)
+	s.Image, s.RequestID, s.Failure = image, f.text("id"), d.failure(failure)
 	d.send(s)
 }
 
@@ -60,7 +60,7 @@ func (d *detection) crioPing(msg string, f fields) {
 	}
 	failure, _, _ = strings.Cut(failure, " (&url.Error{")
 	s := d.signal(HostFailed, CRIO)
-	s.Failure = ParseFailure(failure)
+	s.Failure = d.failure(failure)
 	s.Host = Host{Host: u.Host, URL: target}.with(s.Failure)
 	s.RequestID = f.text("id")
 	d.send(s)

@@ -17,11 +17,32 @@ const (
 	maxError = 1 << 10
 )
 
-// Detect emits what a record says about pulls of images: nothing for most
-// records, several signals where one line speaks of several containers. loc is
-// the zone in which the node writes times without one; nil is UTC.
+// Detector reads records. It remembers the errors that it parsed last, since a
+// runtime and a kubelet write each of them into several lines; what it says of a
+// record does not depend on that. It is not safe for concurrent use.
+type Detector struct {
+	// Zone is that in which the node writes times without one; nil is UTC.
+	Zone *time.Location
+
+	recent [8]parsedError
+	next   int
+}
+
+type parsedError struct {
+	text    string
+	failure *Failure
+}
+
+// Detect is [Detector.Detect] without a memory.
 func Detect(rec logtail.Record, loc *time.Location, emit func(Signal)) {
-	d := detection{rec: rec, loc: orUTC(loc), emit: emit}
+	(&Detector{Zone: loc}).Detect(rec, emit)
+}
+
+// Detect emits what a record says about pulls of images: nothing for most
+// records, several signals where one line speaks of several containers. Signals
+// may share a Failure.
+func (t *Detector) Detect(rec logtail.Record, emit func(Signal)) {
+	d := detection{rec: rec, loc: orUTC(t.Zone), emit: emit, errors: t}
 	for body := rec.Body; len(body) > 0; {
 		end, _ := firstRecord(body)
 		d.record(body[:end], 0)
@@ -29,15 +50,31 @@ func Detect(rec logtail.Record, loc *time.Location, emit func(Signal)) {
 	}
 }
 
+// failure is [ParseFailure] with a memory.
+func (t *Detector) failure(text string) *Failure {
+	for i := range t.recent {
+		if known := &t.recent[i]; known.failure != nil && known.text == text {
+			return known.failure
+		}
+	}
+	f := ParseFailure(text)
+	t.recent[t.next] = parsedError{text, f}
+	t.next = (t.next + 1) % len(t.recent)
+	return f
+}
+
 // detection is one call of Detect.
 type detection struct {
-	rec  logtail.Record
-	loc  *time.Location
-	emit func(Signal)
+	rec    logtail.Record
+	loc    *time.Location
+	emit   func(Signal)
+	errors *Detector
 
 	entry entry
 	raw   string // of entry, once it was asked for
 }
+
+func (d *detection) failure(text string) *Failure { return d.errors.failure(text) }
 
 // maxNesting bounds how often a record may be the text inside another one.
 const maxNesting = 2

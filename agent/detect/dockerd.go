@@ -33,9 +33,9 @@ func (d *detection) dockerd(msg value, f fields) bool {
 func (d *detection) dockerFailed(kind Kind, msg string, f fields) {
 	s := d.signal(kind, Dockerd)
 	if _, failure, found := strings.Cut(msg, ": "); found {
-		s.Failure = ParseFailure(failure)
+		s.Failure = d.failure(failure)
 	} else if v, ok := f.get("error"); ok {
-		s.Failure = ParseFailure(v.text())
+		s.Failure = d.failure(v.text())
 	}
 	if kind == HostFailed && s.Failure != nil {
 		s.Host = Host{}.with(s.Failure).withRole()

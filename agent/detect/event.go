@@ -60,7 +60,7 @@ func (d *detection) event(s Signal, message string) {
 	message = strings.TrimPrefix(message, "(combined from similar events): ")
 	if reason, found := strings.CutPrefix(message, "Error: "); found {
 		if reason = strings.TrimSpace(reason); imageReason(reason) {
-			s.told(reason, "")
+			d.told(&s, reason, "")
 			d.send(s)
 		}
 		return
@@ -76,7 +76,7 @@ func (d *detection) event(s Signal, message string) {
 		}
 	}
 	if m, ok := parseImageMessage(message); ok {
-		s.told(m.reason, message)
+		d.told(&s, m.reason, message)
 		d.send(s)
 	}
 }

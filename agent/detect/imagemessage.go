@@ -107,7 +107,7 @@ func parsePullFailedFor(text string) (m imageMessage, ok bool) {
 
 // told fills in what the kubelet says about a container whose image is
 // missing. message may be the image manager's or the bare error of the pull.
-func (s *Signal) told(reason, message string) {
+func (d *detection) told(s *Signal, reason, message string) {
 	s.Kind, s.Reason = PullFailed, reason
 	m, ok := parseImageMessage(message)
 	switch {
@@ -121,7 +121,7 @@ func (s *Signal) told(reason, message string) {
 		message = repeatedCause(message)
 	}
 	if message != "" {
-		s.Failure = ParseFailure(message)
+		s.Failure = d.failure(message)
 	}
 	if s.Reason == imagePullBackOff {
 		s.Kind = BackOff

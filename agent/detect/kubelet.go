@@ -68,7 +68,7 @@ func (d *detection) kubelet(msg value, f fields) bool {
 // but no pod.
 func (d *detection) imageService(f fields) {
 	s := d.signal(PullFailed, Kubelet)
-	s.Image, s.Failure = f.text("image"), ParseFailure(f.text("err"))
+	s.Image, s.Failure = f.text("image"), d.failure(f.text("err"))
 	d.send(s)
 }
 
@@ -142,7 +142,7 @@ func (d *detection) ensureImage(f fields) {
 	if !imageReason(reason) {
 		reason, failure = "", reason
 	}
-	s.told(reason, failure)
+	d.told(&s, reason, failure)
 	d.send(s)
 }
 
@@ -162,7 +162,7 @@ func (d *detection) containerWaits(f fields) {
 		s.Container = fields{rest: v.raw, json: true}.text("name")
 	}
 	d.raw = clean(string(header(d.entry))+"Container start failed in pod: "+f.text("containerMessage"), MaxRaw)
-	s.told(reason, f.text("containerMessage"))
+	d.told(&s, reason, f.text("containerMessage"))
 	d.send(s)
 }
 
@@ -173,7 +173,7 @@ func (d *detection) sandboxFailed(failure string, p Pod, program string) {
 		return
 	}
 	s := d.signal(PullFailed, program)
-	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, ParseFailure(failure)
+	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, d.failure(failure)
 	d.send(s)
 }
 
@@ -196,7 +196,7 @@ func (d *detection) credentialProblem(image, failure string, p Pod) {
 	s := d.signal(CredentialProblem, Kubelet)
 	s.Image, s.Pod = image, p
 	if failure != "" {
-		s.Failure = ParseFailure(failure)
+		s.Failure = d.failure(failure)
 	}
 	d.send(s)
 }

@@ -80,7 +80,7 @@ func (d *detection) syncError(e syncError, p Pod, program string) {
 	}
 	s := d.signal(PullFailed, program)
 	s.Pod, s.Container = p, e.target
-	s.told(reason, e.message)
+	d.told(&s, reason, e.message)
 	d.send(s)
 }
 
@@ -141,7 +141,7 @@ func (d *detection) startFailedText(text string) {
 	s.ContainerKind = kind
 	var image string
 	s.Container, image = containerSpec(spec)
-	s.told(reason, message)
+	d.told(&s, reason, message)
 	if s.Image == "" {
 		s.Image = image
 	}
@@ -192,10 +192,10 @@ func containerSpec(s string) (name, image string) {
 // withoutSpec leaves of a container's specification its name and image only:
 // its arguments and environment hold what must not leave the node.
 func withoutSpec(record string) string {
-	end := strings.LastIndex(record, startFailedMark)
-	if end < 0 {
+	if !strings.Contains(record, startFailedMark) { // LastIndex is slow
 		return record
 	}
+	end := strings.LastIndex(record, startFailedMark)
 	begin := strings.Index(record[:end], "Container{Name:")
 	if begin < 0 {
 		if klogHeader([]byte(record)) > 0 || !strings.HasSuffix(record[:end], "}") {

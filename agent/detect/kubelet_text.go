@@ -54,7 +54,7 @@ func (d *detection) imageServiceText(text string) bool {
 			return false
 		}
 		s := d.signal(PullFailed, Kubelet)
-		s.Image, s.Failure = image, ParseFailure(rest)
+		s.Image, s.Failure = image, d.failure(rest)
 		d.send(s)
 		return true
 	}
@@ -93,7 +93,7 @@ func (d *detection) infraFailed(failure string, p Pod) {
 		return
 	}
 	s := d.signal(PullFailed, Kubelet)
-	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, ParseFailure(failure)
+	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, d.failure(failure)
 	d.send(s)
 }
 
@@ -107,7 +107,7 @@ func (d *detection) startFailedNoPod(text string) {
 	}
 	s := d.signal(PullFailed, Kubelet)
 	s.ContainerKind = containerKind(subject)
-	s.told(reason, message)
+	d.told(&s, reason, message)
 	d.send(s)
 }
 

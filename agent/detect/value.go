@@ -71,15 +71,15 @@ func unescape(raw []byte) string {
 	if n < 0 {
 		return string(raw)
 	}
-	out := make([]byte, 0, len(raw))
+	var out strings.Builder
+	out.Grow(len(raw))
 	for n >= 0 && n+1 < len(raw) {
-		out = append(out, raw[:n]...)
-		var used int
-		out, used = appendEscape(out, raw[n:])
-		raw = raw[n+used:]
+		out.Write(raw[:n])
+		raw = raw[n+writeEscape(&out, raw[n:]):]
 		n = bytes.IndexByte(raw, '\\')
 	}
-	return string(append(out, raw...))
+	out.Write(raw)
+	return out.String()
 }
 
 // simpleEscapes are those of one letter.
@@ -88,32 +88,38 @@ var simpleEscapes = [256]byte{
 	'\\': '\\', '"': '"', '\'': '\'', '/': '/',
 }
 
-// appendEscape decodes the escape at the start of b, which has at least two
+// writeEscape decodes the escape at the start of b, which has at least two
 // bytes, and returns how many it used.
-func appendEscape(out, b []byte) ([]byte, int) {
+func writeEscape(out *strings.Builder, b []byte) int {
 	if c := simpleEscapes[b[1]]; c != 0 {
-		return append(out, c), 2
+		out.WriteByte(c)
+		return 2
 	}
 	digits := hexDigits(b[1])
 	if digits == 0 || len(b) < 2+digits {
-		return append(out, b[0]), 1
+		out.WriteByte(b[0])
+		return 1
 	}
 	code, err := strconv.ParseUint(string(b[2:2+digits]), 16, 32)
 	if err != nil {
-		return append(out, b[0]), 1
+		out.WriteByte(b[0])
+		return 1
 	}
 	used := 2 + digits
 	if b[1] == 'x' {
-		return append(out, byte(code)), used
+		out.WriteByte(byte(code))
+		return used
 	}
 	r := rune(code)
 	if utf16.IsSurrogate(r) && len(b) >= used+6 && starts(b[used:], `\u`) {
 		low, err := strconv.ParseUint(string(b[used+2:used+6]), 16, 32)
 		if err == nil {
-			return utf8.AppendRune(out, utf16.DecodeRune(r, rune(low))), used + 6
+			out.WriteRune(utf16.DecodeRune(r, rune(low)))
+			return used + 6
 		}
 	}
-	return utf8.AppendRune(out, r), used
+	out.WriteRune(r)
+	return used
 }
 
 // hexDigits is how many follow the letter of an escape.

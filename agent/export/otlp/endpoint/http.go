@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Placeholder is the URL of requests to [Endpoint.Client], which replaces it. An
