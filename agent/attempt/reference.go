@@ -32,6 +32,9 @@ func (r *references) parse(image string) ref {
 	}
 	parsed := parseReference(image)
 	r.known[strings.Clone(image)] = parsed
+	if parsed.name != "" {
+		r.known[parsed.name] = parsed // other lines have the normalised name
+	}
 	return parsed
 }
 

@@ -133,7 +133,7 @@ func closingQuote(b []byte) int {
 }
 
 // escaped reports whether an odd number of backslashes precedes b[i].
-func escaped(b []byte, i int) bool {
+func escaped[T []byte | string](b T, i int) bool {
 	n := 0
 	for i-n > 0 && b[i-n-1] == '\\' {
 		n++
@@ -195,9 +195,9 @@ func closingBracket(b []byte) int {
 
 // strictQuote is the index of the first quote that is not escaped, or the
 // length of b.
-func strictQuote(b []byte) int {
+func strictQuote[T []byte | string](b T) int {
 	for i := 0; ; i++ {
-		n := bytes.IndexByte(b[i:], '"')
+		n := indexByte(b[i:], '"')
 		if n < 0 {
 			return len(b)
 		}

@@ -1,9 +1,6 @@
 package detect
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // cutQuoted takes a string in double quotes, as %q prints it, off the front of
 // s. One that was cut ends with the text.
@@ -11,13 +8,8 @@ func cutQuoted(s string) (content, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		return "", s, false
 	}
-	if prefix, err := strconv.QuotedPrefix(s); err == nil {
-		if content, err := strconv.Unquote(prefix); err == nil {
-			return content, s[len(prefix):], true
-		}
-	}
-	n := strictQuote([]byte(s[1:]))
-	return unescape([]byte(s[1 : 1+n])), s[min(len(s), n+2):], true
+	n := strictQuote(s[1:])
+	return unescape(s[1 : 1+n]), s[min(len(s), n+2):], true
 }
 
 // between is the text between two marks, rest what follows the second; ok is

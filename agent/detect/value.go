@@ -66,19 +66,19 @@ func unindent(raw []byte) string {
 
 // unescape decodes what stood between quotes: Go's escapes (strconv.Quote) and
 // JSON's. It takes what it cannot read as it is, for lines that were cut.
-func unescape(raw []byte) string {
-	n := bytes.IndexByte(raw, '\\')
+func unescape[T []byte | string](raw T) string {
+	n := indexByte(raw, '\\')
 	if n < 0 {
 		return string(raw)
 	}
 	var out strings.Builder
 	out.Grow(len(raw))
 	for n >= 0 && n+1 < len(raw) {
-		out.Write(raw[:n])
-		raw = raw[n+writeEscape(&out, raw[n:]):]
-		n = bytes.IndexByte(raw, '\\')
+		out.WriteString(string(raw[:n]))
+		raw = raw[n+writeEscape(&out, string(raw[n:min(len(raw), n+maxEscape)])):]
+		n = indexByte(raw, '\\')
 	}
-	out.Write(raw)
+	out.WriteString(string(raw))
 	return out.String()
 }
 
@@ -88,9 +88,20 @@ var simpleEscapes = [256]byte{
 	'\\': '\\', '"': '"', '\'': '\'', '/': '/',
 }
 
+// maxEscape is the length of the longest escape: a pair of surrogates.
+const maxEscape = len(`\ud83d\ude00`)
+
+// indexByte is that of package bytes or strings.
+func indexByte[T []byte | string](s T, c byte) int {
+	if b, ok := any(s).([]byte); ok {
+		return bytes.IndexByte(b, c)
+	}
+	return strings.IndexByte(string(s), c)
+}
+
 // writeEscape decodes the escape at the start of b, which has at least two
 // bytes, and returns how many it used.
-func writeEscape(out *strings.Builder, b []byte) int {
+func writeEscape(out *strings.Builder, b string) int {
 	if c := simpleEscapes[b[1]]; c != 0 {
 		out.WriteByte(c)
 		return 2
@@ -111,7 +122,7 @@ func writeEscape(out *strings.Builder, b []byte) int {
 		return used
 	}
 	r := rune(code)
-	if utf16.IsSurrogate(r) && len(b) >= used+6 && starts(b[used:], `\u`) {
+	if utf16.IsSurrogate(r) && len(b) >= used+6 && strings.HasPrefix(b[used:], `\u`) {
 		low, err := strconv.ParseUint(string(b[used+2:used+6]), 16, 32)
 		if err == nil {
 			out.WriteRune(utf16.DecodeRune(r, rune(low)))

@@ -44,7 +44,7 @@ type scanner struct {
 func pass(s string) string {
 	x := scanner{s: s}
 	for i := 0; i < len(s); {
-		if !triggers[s[i]] {
+		if !triggers[s[i]] || neverToken(s, i) {
 			i++
 			continue
 		}

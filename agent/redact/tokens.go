@@ -54,6 +54,30 @@ var tokenShapes = [128][]tokenShape{
 	},
 }
 
+// beforeToken are the bytes that stand before the trigger in the prefixes of
+// tokenShapes, by the trigger.
+var beforeToken = func() (before [128]*[256]bool) {
+	for trigger, shapes := range tokenShapes {
+		for _, shape := range shapes {
+			if before[trigger] == nil {
+				before[trigger] = new([256]bool)
+			}
+			before[trigger][shape.prefix[len(shape.prefix)-2]] = true
+		}
+	}
+	return before
+}()
+
+// neverToken reports, at the cost of one look, that the trigger at s[i] ends no
+// prefix of a token. It leaves triggers of other kinds alone.
+func neverToken(s string, i int) bool {
+	before := beforeToken[s[i]]
+	if before == nil || s[i] == '-' && i+1 < len(s) && s[i+1] == '-' {
+		return false
+	}
+	return i == 0 || !before[s[i-1]]
+}
+
 // token redacts a credential whose prefix ends at i. A dash may also begin a
 // private key or a flag such as --password.
 func (x *scanner) token(i int) int {

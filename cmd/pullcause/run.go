@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -56,11 +57,22 @@ func (r runCmd) Run(ctx context.Context, std stdio) error {
 		_, err = io.WriteString(std.Out, text)
 		return err
 	}
+	useOneProcessor()
 	a, err := agent.New(cfg, agent.Deps{Logger: newLogger(cfg.Log, std.Err), Stdout: std.Out, Version: readBuild().Version})
 	if err != nil {
 		return configErrors(unjoin(err))
 	}
 	return a.Run(ctx)
+}
+
+// useOneProcessor keeps the agent from spreading over the node, unless GOMAXPROCS
+// says otherwise: waking a second thread costs more than nearly all that there is
+// to do. On two cores a backlog takes a fifth less processor time and no longer, a
+// live log a quarter less (make bench).
+func useOneProcessor() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }
 
 // file is the configuration file to read, if any: it has to exist only where
