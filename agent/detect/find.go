@@ -51,11 +51,14 @@ func logfmtSpeaks(line []byte) bool {
 	if !starts(line, begin) || len(line) < longest+len(" level=warning msg=") {
 		return true
 	}
-	n := bytes.IndexByte(line[shortest:len(begin)+longest], '"')
-	if n < 0 {
-		return true
+	n := len(begin) + len("2026-11-23T22:48:47.623221596Z") // containerd's in UTC
+	if line[n] != '"' {
+		if n = bytes.IndexByte(line[shortest:len(begin)+longest], '"'); n < 0 {
+			return true
+		}
+		n += shortest
 	}
-	rest := line[shortest+n:]
+	rest := line[n:]
 	if !starts(rest, `" level=`) {
 		return true
 	}

@@ -119,12 +119,17 @@ func (d *detection) podsGone(f fields) {
 		}
 		return
 	}
-	for i, name := range strings.FieldsFunc(v.text(), func(r rune) bool { return strings.ContainsRune(`[]", `, r) }) {
-		if i >= maxPodsGone {
+	n := 0
+	for name := range bytes.FieldsFuncSeq(v.raw, isListMark) {
+		if n++; n > maxPodsGone {
 			return
 		}
-		d.podGone(podRef(value{[]byte(name), bare}))
+		d.podGone(podRef(value{name, bare}))
 	}
+}
+
+func isListMark(r rune) bool {
+	return r == '[' || r == ']' || r == '"' || r == ',' || r == ' ' || r == '\\'
 }
 
 func (d *detection) podGone(p Pod) {

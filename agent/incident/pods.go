@@ -2,6 +2,7 @@ package incident
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"pullcause/agent/attempt"
@@ -74,9 +75,18 @@ func samePod(a, b detect.Pod) bool {
 	return a.Name == b.Name && a.Namespace == b.Namespace
 }
 
+// owned is a pod that does not keep the log line alive that its names stood in:
+// incidents stay for long.
+func owned(p attempt.Pod) attempt.Pod {
+	p.Namespace, p.Name, p.UID = strings.Clone(p.Namespace), strings.Clone(p.Name), strings.Clone(p.UID)
+	p.Container, p.Reason = strings.Clone(p.Container), strings.Clone(p.Reason)
+	return p
+}
+
 // addPods notes who waits.
 func (s *Store) addPods(e *entry, pods []attempt.Pod) {
 	for _, p := range pods {
+		p = owned(p)
 		at := slices.IndexFunc(e.Pods, func(have attempt.Pod) bool {
 			return samePod(have.Pod, p.Pod) && have.Container == p.Container
 		})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"pullcause/agent/attempt"
@@ -137,8 +138,8 @@ func (s *Store) worthTelling(e *entry, at time.Time) bool {
 
 func (s *Store) begin(a attempt.Attempt, d diagnose.Diagnosis) *entry {
 	id := sha256.Sum256([]byte(key(a) + "\x00" + a.UID))
-	e := &entry{key: key(a), Incident: Incident{
-		ID: hex.EncodeToString(id[:8]), Image: a.Image, Ref: a.Ref, Registry: a.Registry,
+	e := &entry{key: strings.Clone(key(a)), Incident: Incident{
+		ID: hex.EncodeToString(id[:8]), Image: strings.Clone(a.Image), Ref: strings.Clone(a.Ref), Registry: strings.Clone(a.Registry),
 		State: Open, FirstSeen: a.End, LastSeen: a.End, Diagnosis: d,
 	}}
 	e.place = s.quiet.PushBack(e)

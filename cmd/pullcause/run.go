@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,7 @@ func (r runCmd) Run(ctx context.Context, std stdio) error {
 		_, err = io.WriteString(std.Out, text)
 		return err
 	}
-	useOneProcessor()
+	beModest()
 	a, err := agent.New(cfg, agent.Deps{Logger: newLogger(cfg.Log, std.Err), Stdout: std.Out, Version: readBuild().Version})
 	if err != nil {
 		return configErrors(unjoin(err))
@@ -65,13 +66,20 @@ func (r runCmd) Run(ctx context.Context, std stdio) error {
 	return a.Run(ctx)
 }
 
-// useOneProcessor keeps the agent from spreading over the node, unless GOMAXPROCS
-// says otherwise: waking a second thread costs more than nearly all that there is
-// to do. On two cores a backlog takes a fifth less processor time and no longer, a
+// heapLimit is where the garbage collector begins to work harder, in bytes. With
+// what is not heap the agent stays within 64 MiB while 10,000 images fail.
+const heapLimit = 46 << 20
+
+// beModest keeps the agent small, unless GOMAXPROCS or GOMEMLIMIT says otherwise.
+// Waking a second thread costs more than nearly all that there is to do: on two
+// cores a backlog takes a fifth less processor time without it and no longer, a
 // live log a quarter less (make bench).
-func useOneProcessor() {
+func beModest() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(heapLimit)
 	}
 }
 
