@@ -84,7 +84,8 @@ func TestRemedies(t *testing.T) {
 		want              []string
 	}{
 		{
-			"Amazon ECR", "1234.dkr.ecr.us-east-1.amazonaws.com/app:1", noCredentials, diagnose.Facts{},
+			"Amazon ECR", "1234.dkr.ecr.us-east-1.amazonaws.com/app:1", noCredentials,
+			diagnose.Facts{},
 			[]string{"AmazonEC2ContainerRegistryPullOnly", "ecr-credential-provider"},
 		},
 		{
@@ -98,7 +99,8 @@ func TestRemedies(t *testing.T) {
 		{"Docker Hub's limit", "nginx:1.27", "toomanyrequests: You have reached your pull rate limit.", diagnose.Facts{}, []string{"Docker Hub's limit", "certs.d/docker.io/hosts.toml"}},
 		{"another limit", app, "toomanyrequests: slow down", diagnose.Facts{}, []string{"The registry limits", "registryPullQPS"}},
 		{
-			"platform of the node", app, "no match for platform in manifest: not found", diagnose.Facts{OS: "linux", Arch: "arm64", Variant: "v8"},
+			"platform of the node", app, "no match for platform in manifest: not found",
+			diagnose.Facts{OS: "linux", Arch: "arm64", Variant: "v8"},
 			[]string{"linux/arm64/v8", "--platform linux/arm64", "kubernetes.io/arch"},
 		},
 		{"private CA", app, "x509: certificate signed by unknown authority", diagnose.Facts{}, []string{"/etc/containerd/certs.d/registry.example.com/ca.crt"}},
