@@ -45,39 +45,20 @@ func maySpeak(line []byte) bool {
 	return true
 }
 
-// logfmtSpeaks looks behind `time="2026-11-23T22:48:47.623221596Z" level=info msg="`.
+// logfmtSpeaks reports whether the message of a logrus line begins as those do that
+// containerd.go, crio.go, dockerd.go and client.go read.
 func logfmtSpeaks(line []byte) bool {
-	const begin, shortest, longest = `time="`, 20, 40
-	if !starts(line, begin) || len(line) < longest+len(" level=warning msg=") {
-		return true
+	level, rest, ok := logfmtMessage(line)
+	if !ok || len(rest) == 0 {
+		return !ok
 	}
-	n := len(begin) + len("2026-11-23T22:48:47.623221596Z") // containerd's in UTC
-	if line[n] != '"' {
-		if n = bytes.IndexByte(line[shortest:len(begin)+longest], '"'); n < 0 {
-			return true
-		}
-		n += shortest
-	}
-	rest := line[n:]
-	if !starts(rest, `" level=`) {
-		return true
-	}
-	level := rest[len(`" level=`):]
-	if n = bytes.IndexByte(level[:min(len(level), len("warning "))], ' '); n < 0 || !starts(level[n:], ` msg="`) {
-		return true
-	}
-	rest = level[n+len(` msg="`):]
-	if len(rest) == 0 {
-		return false
-	}
-	// As containerd.go, crio.go, dockerd.go and client.go read them.
 	switch rest[0] {
 	case 'P':
 		return starts(rest, "Pull") || starts(rest, "Ping ")
 	case 's':
 		return starts(rest, "stop pulling image ")
 	case 'R':
-		return starts(rest, "RunPodSandbox for ") && level[0] == 'e' || starts(rest, "Response error: ")
+		return starts(rest, "RunPodSandbox for ") && level == 'e' || starts(rest, "Response error: ")
 	case 'c':
 		return starts(rest, "cancel pulling image ")
 	case 't':
@@ -102,6 +83,32 @@ func logfmtSpeaks(line []byte) bool {
 		return starts(rest, "Handler for POST ")
 	}
 	return wrapsRecord(rest)
+}
+
+// logfmtMessage looks behind `time="2026-11-23T22:48:47.623221596Z" level=info msg="`.
+// It returns the first letter of the level; ok is false if the line begins otherwise.
+func logfmtMessage(line []byte) (level byte, message []byte, ok bool) {
+	const begin, shortest, longest = `time="`, 20, 40
+	if !starts(line, begin) || len(line) < longest+len(" level=warning msg=") {
+		return 0, nil, false
+	}
+	n := len(begin) + len("2026-11-23T22:48:47.623221596Z") // containerd's in UTC
+	if line[n] != '"' {
+		if n = bytes.IndexByte(line[shortest:len(begin)+longest], '"'); n < 0 {
+			return 0, nil, false
+		}
+		n += shortest
+	}
+	rest := line[n:]
+	if !starts(rest, `" level=`) {
+		return 0, nil, false
+	}
+	rest = rest[len(`" level=`):]
+	n = bytes.IndexByte(rest[:min(len(rest), len("warning "))], ' ')
+	if n <= 0 || !starts(rest[n:], ` msg="`) {
+		return 0, nil, false
+	}
+	return rest[0], rest[n+len(` msg="`):], true
 }
 
 // wrapsRecord reports whether a message may itself be a record of another program:
