@@ -3,6 +3,7 @@ package debug
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,9 @@ func (d *debugHandler) incidentPage(w http.ResponseWriter, r *http.Request) {
 	p.tell(&i, remember(attempts).status(&i))
 	p.who(&i, attempts)
 	for n := range attempts[:min(len(attempts), maxIncidentAttempts)] {
-		p.Attempts = append(p.Attempts, p.evidence(&attempts[n]))
+		e := p.evidence(&attempts[n])
+		e.First = n == newestPull(attempts)
+		p.Attempts = append(p.Attempts, e)
 	}
 	p.More = len(attempts) - len(p.Attempts)
 	d.render(w, http.StatusOK, "incident.html", p)
@@ -118,13 +121,14 @@ func retry(r diagnose.Retry) string {
 // who fills in the hosts that were asked and the pods that wait.
 func (p *incidentPage) who(i *incident.Incident, attempts []Attempt) {
 	if len(attempts) > 0 {
-		for n, h := range attempts[0].Hosts {
+		newest := &attempts[newestPull(attempts)]
+		for n, h := range newest.Hosts {
 			p.Hosts = append(p.Hosts, hostRow{
 				Number: n + 1, Host: short(h.Host), Role: short(string(h.Role)), Method: short(h.Method),
 				URL: visible(h.URL, maxLong), Status: h.Status, Error: visible(h.Error, maxLong),
 			})
 		}
-		p.WhosePod = attribution(attempts[0].Attribution)
+		p.WhosePod = attribution(newest.Attribution)
 	}
 	for _, pod := range i.Pods {
 		p.Pods = append(p.Pods, podRow{
@@ -133,6 +137,12 @@ func (p *incidentPage) who(i *incident.Incident, attempts []Attempt) {
 		})
 	}
 	p.PodsMore = i.PodsDropped
+}
+
+// newestPull is the index of the newest attempt at which something was tried; 0 if
+// there is none.
+func newestPull(attempts []Attempt) int {
+	return max(slices.IndexFunc(attempts, func(a Attempt) bool { return !a.BackOff }), 0)
 }
 
 // hostRow is a registry host that was asked.
@@ -168,13 +178,13 @@ type evidence struct {
 	Facts     string
 	Lines     []string
 	Truncated bool
-	First     bool
+	First     bool // the one to look at
 }
 
 func (p *incidentPage) evidence(a *Attempt) evidence {
 	e := evidence{
 		ID: "lines-" + strconv.Itoa(len(p.Attempts)), At: p.moment(a.Time), Cause: cell(a.Diagnosis, a.HTTPStatus),
-		Truncated: a.Truncated, First: len(p.Attempts) == 0,
+		Truncated: a.Truncated,
 	}
 	if a.Lines != "" {
 		e.Lines = strings.Split(visible(a.Lines, maxLines), "\n")

@@ -153,6 +153,21 @@ JSON: incidents attempts sources delivery node config pullcause 1.2.3
 	}
 }
 
+// The kubelet's back-off comes after the attempt and tells less: the hosts and the
+// open lines are those of the attempt.
+func TestBackOffHidesNothing(t *testing.T) {
+	w := outage()
+	later := failed()
+	later.BackOff, later.Hosts, later.Lines = true, nil, "back-off line"
+	w.attempts = append([]debug.Attempt{later}, w.attempts...)
+	page := show(t, w, "/incidents/7f3a90c1d2e4b5a6")
+	for _, want := range []string{"mirror.example", `<details id="lines-0">`, `<details id="lines-1" open>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in:\n%s", want, text(t, page))
+		}
+	}
+}
+
 func TestForgottenIncident(t *testing.T) {
 	page := show(t, outage(), "/incidents/none")
 	if !strings.Contains(page, "This incident is not remembered") || !strings.Contains(page, "may have restarted") {

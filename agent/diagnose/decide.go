@@ -129,6 +129,9 @@ func summary(e evidence, info Info) string {
 	if e.f.Status != 0 && e.f.StatusText != "" {
 		return statusLine(e.f)
 	}
+	if info.Cause == Stalled {
+		return info.Meaning // the error only says that the pull was cancelled
+	}
 	if leaf := strings.TrimSpace(e.f.Leaf); leaf != "" && len(leaf) <= short && !strings.ContainsRune(leaf, '\n') {
 		return leaf
 	}

@@ -132,8 +132,12 @@ func TestActions(t *testing.T) {
 // mistaken for the registry's.
 func TestRemedyNamesTheHosts(t *testing.T) {
 	a := attempt.FromSignal(detect.Signal{Kind: detect.PullFailed, Image: app, Failure: detect.ParseFailure("manifest unknown")})
-	a.Hosts = []detect.Host{{Host: "mirror.example", Role: detect.RoleMirror}, {Host: "registry.example.com", Status: 404}}
-	const want = "Hosts tried: mirror.example: no answer, registry.example.com: 404."
+	a.Hosts = []detect.Host{
+		{Host: "mirror.example", Role: detect.RoleMirror},
+		{Host: "mirror-b.example", Role: detect.RoleMirror, Error: "dial tcp 10.0.0.1:443: connect: connection refused"},
+		{Host: "registry.example.com", Status: 404},
+	}
+	const want = "Hosts tried: mirror.example: no answer, mirror-b.example: connection refused, registry.example.com: 404."
 	if got := diagnose.Diagnose(a, diagnose.Facts{}).Remedy; !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want it to end in %q", got, want)
 	}

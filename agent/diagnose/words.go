@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"pullcause/agent/detect"
 )
 
 // What remedies are put together from. Names come from strangers: they are
@@ -73,6 +75,19 @@ func hostDir(e evidence) string {
 	return quotedIfNeeded(e.Registry)
 }
 
+// answerOf is what became of a request, in a word or two: its status, else the
+// end of the error ("dial tcp 10.0.0.1:443: connect: connection refused").
+func answerOf(h detect.Host) string {
+	if h.Status != 0 {
+		return strconv.Itoa(h.Status)
+	}
+	const short = 60
+	if end := strings.TrimSpace(h.Error[strings.LastIndex(h.Error, ": ")+1:]); end != "" && len(end) <= short {
+		return strings.Trim(strconv.QuoteToASCII(end), `"`)
+	}
+	return "no answer"
+}
+
 // withHosts adds to a remedy what other hosts said, where several were tried.
 func withHosts(remedy string, e evidence) string {
 	if len(e.Hosts) < 2 {
@@ -81,11 +96,7 @@ func withHosts(remedy string, e evidence) string {
 	const most = 4
 	var said []string
 	for _, h := range e.Hosts[:min(len(e.Hosts), most)] {
-		answer := "no answer"
-		if h.Status != 0 {
-			answer = strconv.Itoa(h.Status)
-		}
-		said = append(said, quotedHost(h.Host)+": "+answer)
+		said = append(said, quotedHost(h.Host)+": "+answerOf(h))
 	}
 	return remedy + " Hosts tried: " + strings.Join(said, ", ") + "."
 }

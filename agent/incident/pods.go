@@ -92,6 +92,9 @@ func (s *Store) addPods(e *entry, pods []attempt.Pod) {
 		})
 		switch {
 		case at >= 0:
+			if p.Kind == "" { // not every line tells
+				p.Kind = e.Pods[at].Kind
+			}
 			e.Pods[at] = p
 			s.wait(e, p.Pod)
 		case len(e.Pods) < MaxPods:

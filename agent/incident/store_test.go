@@ -179,6 +179,23 @@ func TestStories(t *testing.T) {
 	}
 }
 
+// Not every line tells the kind of a container: what is known stays.
+func TestKindIsKept(t *testing.T) {
+	store := incident.NewStore(incident.Config{AbandonAfter: time.Hour, MaxOpen: 10})
+	p := pod("web-0")
+	p.Kind = detect.KindInit
+	add := func(backOff bool, p attempt.Pod) {
+		a := attempt.Attempt{Ref: image, BackOff: backOff, Pods: []attempt.Pod{p}}
+		store.Apply(a, diagnose.Diagnosis{Cause: diagnose.DNS}, time.Now(), func(incident.Change) {})
+	}
+	add(false, p)
+	p.Kind = ""
+	add(true, p)
+	if got := store.Open()[0].Pods[0].Kind; got != detect.KindInit {
+		t.Errorf("got kind %q, want %q", got, detect.KindInit)
+	}
+}
+
 func TestAStormIsThinnedOut(t *testing.T) {
 	numbers := func(cfg incident.Config, every time.Duration) string {
 		s := newStory(cfg)
