@@ -1,8 +1,8 @@
 package file
 
 import (
-	"fmt"
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
