@@ -67,7 +67,7 @@ func (c *chain) outer(rest string) int {
 // length, 0 if it is not known.
 func (c *chain) inner(rest string) int {
 	for _, read := range [...]func(*chain, string) int{
-		(*chain).status, (*chain).registryError, (*chain).contentAt, (*chain).transport, (*chain).file, (*chain).phrase,
+		(*chain).status, (*chain).registryError, (*chain).contentAt, (*chain).tagIn, (*chain).transport, (*chain).file, (*chain).phrase,
 	} {
 		if n := read(c, rest); n > 0 {
 			return n

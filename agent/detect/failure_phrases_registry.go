@@ -67,7 +67,6 @@ var registryPhrases = [...]phrase{
 	{"repository ", " does not exist or no pull access", DeniedOrAbsent},
 	{"manifest for ", " not found", NotFound},
 	{"repository ", " not found", RepositoryUnknown},
-	{"Tag ", " not found in repository", NotFound},
 	{"Error: image ", " not found", NotFound},
 	{"image ", " not found", NotFound},
 	{"Authentication is required", "", AuthFailed},

@@ -230,6 +230,28 @@ func (c *chain) contentAt(rest string) int {
 	return len(rest) - len(tail) + len(u) + len(" not found")
 }
 
+// tagIn reads "Tag v1 not found in repository r.example/app" (docker 1.x
+// registry/session.go).
+func (c *chain) tagIn(rest string) int {
+	tail, ok := strings.CutPrefix(rest, "Tag ")
+	if !ok {
+		return 0
+	}
+	const words = " not found in repository "
+	tag, repository, found := strings.Cut(tail, words)
+	if !found || strings.ContainsAny(tag, " \n") {
+		return 0
+	}
+	if end := strings.IndexAny(repository, " \n\""); end >= 0 {
+		repository = repository[:end]
+	}
+	if repository = strings.TrimRight(repository, ".:"); c.f.Reference == "" && repository != "" {
+		c.reference(repository + ":" + tag)
+	}
+	c.found(NotFound)
+	return len(rest) - len(tail) + len(tag) + len(words) + len(repository)
+}
+
 // notThere notes that a registry answered 404. The runtime prints words of its
 // own in place of that status.
 func (c *chain) notThere(method string) {
