@@ -172,113 +172,116 @@ func join(signals []detect.Signal) []string {
 	return got
 }
 
+const manifest = "/v2/team/app/manifests/v1"
+
+// What the logs tell, and the attempts that are made of it.
+var joinTests = []struct {
+	name string
+	in   *script
+	want []string
+}{
+	{
+		name: "runtime alone",
+		in:   newScript().starts(image).fails(image, 403),
+		want: []string{"failed 403 containerd"},
+	},
+	{
+		name: "runtime and kubelet are one attempt",
+		in:   newScript().starts(image).fails(image, 403).imageLine(image, 403).imageLine(image, 403).podLines("web-0", image, 403),
+		want: []string{"failed 403 containerd web-0/app"},
+	},
+	{
+		name: "kubelet alone",
+		in:   newScript().imageLine(image, 0).imageLine(image, 0).podLines("web-0", image, 0),
+		want: []string{"failed 0 kubelet web-0/app"},
+	},
+	{
+		name: "the kubelet's log was read first",
+		in: newScript().imageLine(image, 403).podLines("web-0", image, 403).starts(image).
+			host("https://registry.example.com"+manifest, 403).fails(image, 403),
+		want: []string{"failed 403 containerd web-0/app origin=registry.example.com:403"},
+	},
+	{
+		name: "two pods pull one image at once",
+		in: newScript().starts(image).starts(image).fails(image, 403).fails(image, 403).
+			imageLine(image, 403).imageLine(image, 403).podLines("web-0", image, 403).podLines("web-1", image, 403),
+		want: []string{"failed 403 containerd web-0/app", "failed 403 containerd web-1/app"},
+	},
+	{
+		name: "two pods, kubelet alone",
+		in:   newScript().imageLine(image, 0).imageLine(image, 0).podLines("web-0", image, 0).podLines("web-1", image, 0),
+		want: []string{"failed 0 kubelet web-0/app", "failed 0 kubelet web-1/app"},
+	},
+	{
+		name: "short name and normalised name meet",
+		in:   newScript().starts("nginx").fails("nginx", 429).podLines("web-0", "docker.io/library/nginx:latest", 429),
+		want: []string{"failed 429 containerd web-0/app"},
+	},
+	{
+		name: "attempts five minutes apart are two",
+		in:   newScript().fails(image, 503).wait(5*time.Minute).fails(image, 401),
+		want: []string{"failed 503 containerd", "failed 401 containerd"},
+	},
+	{
+		name: "mirrors and origin in order",
+		in: newScript().starts(image).host("https://mirror-a"+manifest+"?ns=registry.example.com", 500).
+			host("https://mirror-b"+manifest+"?ns=registry.example.com", 403).
+			host("https://registry.example.com"+manifest, 404).fails(image, 404),
+		want: []string{"failed 404 containerd mirror=mirror-a:500 mirror=mirror-b:403 origin=registry.example.com:404"},
+	},
+	{
+		name: "hosts of two pulls do not mix",
+		in: newScript().starts(image).starts("registry.example.com/team/db:v1").
+			host("https://registry.example.com/v2/team/db/manifests/v1", 500).
+			host("https://registry.example.com"+manifest, 404).
+			fails(image, 404).fails("registry.example.com/team/db:v1", 500),
+		want: []string{"failed 404 containerd origin=registry.example.com:404", "failed 500 containerd origin=registry.example.com:500"},
+	},
+	{
+		name: "a host fails and the pull succeeds",
+		in:   newScript().starts(image).host("https://mirror-a"+manifest+"?ns=registry.example.com", 500).succeeds(image),
+		want: []string{"ok containerd mirror=mirror-a:500"},
+	},
+	{
+		name: "the runtime cancels for lack of progress",
+		in:   newScript().starts(image).say(detect.Signal{Kind: detect.PullStalled, Image: image}).fails(image, 0),
+		want: []string{"failed 0 stalled containerd"},
+	},
+	{
+		name: "the kubelet's lines on a stalled pull were read first",
+		in: newScript().starts(image).imageLine(image, 0).podLines("web-0", image, 0).
+			say(detect.Signal{Kind: detect.PullStalled, Image: image}).fails(image, 0),
+		want: []string{"failed 0 stalled containerd web-0/app"},
+	},
+	{
+		name: "back-off waits for the failure it follows",
+		in:   newScript().backsOff("web-0", image).fails(image, 401),
+		want: []string{"back-off kubelet web-0/app", "failed 401 containerd"},
+	},
+	{
+		name: "a pod line after the window is late, not new",
+		in:   newScript().fails(image, 401).wait(1500*time.Millisecond).podLines("web-0", image, 401),
+		want: []string{"failed 401 containerd", "late 401 kubelet web-0/app", "late 401 kubelet web-0/app"},
+	},
+	{
+		name: "the kubelet's three lines on a sandbox were read first",
+		in:   newScript().imageLine(image, 0).sandboxLines("web-0").sandboxFails("web-0"),
+		want: []string{"failed 0 containerd web-0/"},
+	},
+	{
+		name: "a pod line without image finds it by its error",
+		in:   newScript().fails(image, 401).podLines("web-0", "", 401),
+		want: []string{"failed 401 containerd web-0/app"},
+	},
+	{
+		name: "an image that does not parse",
+		in:   newScript().podLines("web-0", "Nope//:", 0),
+		want: []string{"failed 0 kubelet web-0/app"},
+	},
+}
+
 func TestJoin(t *testing.T) {
-	const manifest = "/v2/team/app/manifests/v1"
-	tests := []struct {
-		name string
-		in   *script
-		want []string
-	}{
-		{
-			name: "runtime alone",
-			in:   newScript().starts(image).fails(image, 403),
-			want: []string{"failed 403 containerd"},
-		},
-		{
-			name: "runtime and kubelet are one attempt",
-			in:   newScript().starts(image).fails(image, 403).imageLine(image, 403).imageLine(image, 403).podLines("web-0", image, 403),
-			want: []string{"failed 403 containerd web-0/app"},
-		},
-		{
-			name: "kubelet alone",
-			in:   newScript().imageLine(image, 0).imageLine(image, 0).podLines("web-0", image, 0),
-			want: []string{"failed 0 kubelet web-0/app"},
-		},
-		{
-			name: "the kubelet's log was read first",
-			in: newScript().imageLine(image, 403).podLines("web-0", image, 403).starts(image).
-				host("https://registry.example.com"+manifest, 403).fails(image, 403),
-			want: []string{"failed 403 containerd web-0/app origin=registry.example.com:403"},
-		},
-		{
-			name: "two pods pull one image at once",
-			in: newScript().starts(image).starts(image).fails(image, 403).fails(image, 403).
-				imageLine(image, 403).imageLine(image, 403).podLines("web-0", image, 403).podLines("web-1", image, 403),
-			want: []string{"failed 403 containerd web-0/app", "failed 403 containerd web-1/app"},
-		},
-		{
-			name: "two pods, kubelet alone",
-			in:   newScript().imageLine(image, 0).imageLine(image, 0).podLines("web-0", image, 0).podLines("web-1", image, 0),
-			want: []string{"failed 0 kubelet web-0/app", "failed 0 kubelet web-1/app"},
-		},
-		{
-			name: "short name and normalised name meet",
-			in:   newScript().starts("nginx").fails("nginx", 429).podLines("web-0", "docker.io/library/nginx:latest", 429),
-			want: []string{"failed 429 containerd web-0/app"},
-		},
-		{
-			name: "attempts five minutes apart are two",
-			in:   newScript().fails(image, 503).wait(5*time.Minute).fails(image, 401),
-			want: []string{"failed 503 containerd", "failed 401 containerd"},
-		},
-		{
-			name: "mirrors and origin in order",
-			in: newScript().starts(image).host("https://mirror-a"+manifest+"?ns=registry.example.com", 500).
-				host("https://mirror-b"+manifest+"?ns=registry.example.com", 403).
-				host("https://registry.example.com"+manifest, 404).fails(image, 404),
-			want: []string{"failed 404 containerd mirror=mirror-a:500 mirror=mirror-b:403 origin=registry.example.com:404"},
-		},
-		{
-			name: "hosts of two pulls do not mix",
-			in: newScript().starts(image).starts("registry.example.com/team/db:v1").
-				host("https://registry.example.com/v2/team/db/manifests/v1", 500).
-				host("https://registry.example.com"+manifest, 404).
-				fails(image, 404).fails("registry.example.com/team/db:v1", 500),
-			want: []string{"failed 404 containerd origin=registry.example.com:404", "failed 500 containerd origin=registry.example.com:500"},
-		},
-		{
-			name: "a host fails and the pull succeeds",
-			in:   newScript().starts(image).host("https://mirror-a"+manifest+"?ns=registry.example.com", 500).succeeds(image),
-			want: []string{"ok containerd mirror=mirror-a:500"},
-		},
-		{
-			name: "the runtime cancels for lack of progress",
-			in:   newScript().starts(image).say(detect.Signal{Kind: detect.PullStalled, Image: image}).fails(image, 0),
-			want: []string{"failed 0 stalled containerd"},
-		},
-		{
-			name: "the kubelet's lines on a stalled pull were read first",
-			in: newScript().starts(image).imageLine(image, 0).podLines("web-0", image, 0).
-				say(detect.Signal{Kind: detect.PullStalled, Image: image}).fails(image, 0),
-			want: []string{"failed 0 stalled containerd web-0/app"},
-		},
-		{
-			name: "back-off waits for the failure it follows",
-			in:   newScript().backsOff("web-0", image).fails(image, 401),
-			want: []string{"back-off kubelet web-0/app", "failed 401 containerd"},
-		},
-		{
-			name: "a pod line after the window is late, not new",
-			in:   newScript().fails(image, 401).wait(1500*time.Millisecond).podLines("web-0", image, 401),
-			want: []string{"failed 401 containerd", "late 401 kubelet web-0/app", "late 401 kubelet web-0/app"},
-		},
-		{
-			name: "the kubelet's three lines on a sandbox were read first",
-			in:   newScript().imageLine(image, 0).sandboxLines("web-0").sandboxFails("web-0"),
-			want: []string{"failed 0 containerd web-0/"},
-		},
-		{
-			name: "a pod line without image finds it by its error",
-			in:   newScript().fails(image, 401).podLines("web-0", "", 401),
-			want: []string{"failed 401 containerd web-0/app"},
-		},
-		{
-			name: "an image that does not parse",
-			in:   newScript().podLines("web-0", "Nope//:", 0),
-			want: []string{"failed 0 kubelet web-0/app"},
-		},
-	}
-	for _, tt := range tests {
+	for _, tt := range joinTests {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, join(tt.in.signals)); diff != "" {
 				t.Errorf("attempts (-want +got):\n%s", diff)

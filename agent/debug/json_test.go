@@ -14,17 +14,17 @@ import (
 	"pullcause/agent/diagnose"
 )
 
-func TestJSON(t *testing.T) {
-	for _, tt := range []struct{ path, want string }{
-		{"/debug/incidents", `{"open_total":1,"closed_total":1,"open":[
+// The endpoints' answers during an outage.
+var jsonTests = []struct{ path, want string }{
+	{"/debug/incidents", `{"open_total":1,"closed_total":1,"open":[
 {"id":"7f3a90c1d2e4b5a6","image":"nginx:1.27","ref":"docker.io/library/nginx:1.27","registry":"docker.io","state":"open","first_seen":"2026-11-24T04:41:00Z","last_seen":"2026-11-24T04:52:20Z","attempts":14,"cause":"rate_limited","detail":"docker_hub","confidence":"certain","retryable":"later","owner":"registry","summary":"429 Too Many Requests","remedy":"Authenticate pulls, or use a mirror.","http_status":429,"last_error":"failed to resolve reference \"docker.io/library/nginx:1.27\": unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1.27: 429 Too Many Requests","pods":[{"namespace":"shop","name":"web-0","uid":"5d0c1f0e","container":"app","kind":"container","reason":"ErrImagePull"}],"pods_dropped":3}
 ],"closed":[
 {"id":"c0ffee00c0ffee00","image":"ghcr.io/acme/batch:v4","state":"recovered","first_seen":"2026-11-24T03:53:00Z","last_seen":"2026-11-24T04:13:00Z","closed_at":"2026-11-24T04:13:00Z","attempts":6,"cause":"dns","confidence":"likely","retryable":"maybe","pods":[]}
 ]}
 `},
-		{"/debug/incidents?limit=0", `{"open_total":1,"closed_total":1,"open":[],"closed":[]}
+	{"/debug/incidents?limit=0", `{"open_total":1,"closed_total":1,"open":[],"closed":[]}
 `},
-		{"/debug/incidents/c0ffee00c0ffee00", `{
+	{"/debug/incidents/c0ffee00c0ffee00", `{
   "incident": {
     "id": "c0ffee00c0ffee00",
     "image": "ghcr.io/acme/batch:v4",
@@ -41,11 +41,11 @@ func TestJSON(t *testing.T) {
   "recent_attempts": []
 }
 `},
-		{"/debug/attempts", `{"attempts_total":1,"attempts":[
+	{"/debug/attempts", `{"attempts_total":1,"attempts":[
 {"uid":"9c1d","time":"2026-11-24T04:52:20Z","source":"containerd","image":"nginx:1.27","ref":"docker.io/library/nginx:1.27","registry":"docker.io","cause":"rate_limited","detail":"docker_hub","confidence":"certain","retryable":"later","owner":"registry","summary":"429 Too Many Requests","remedy":"Authenticate pulls, or use a mirror.","http_status":429,"grpc_code":"Unknown","error":"failed to resolve reference \"docker.io/library/nginx:1.27\": unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1.27: 429 Too Many Requests","reason":"ErrImagePull","hosts":[{"host":"mirror.example","role":"mirror","error":"dial tcp 10.2.0.9:443: connect: connection refused"},{"host":"registry-1.docker.io","role":"origin","method":"HEAD","url":"https://registry-1.docker.io/v2/library/nginx/manifests/1.27","status":429,"error":"429 Too Many Requests"}],"pods":[{"namespace":"shop","name":"web-0","uid":"5d0c1f0e","container":"app","kind":"container","reason":"ErrImagePull"}],"attribution":"kubelet","duration_ms":1312,"bytes_read":2048,"lines":"first line\n\tsecond \u003cline\u003e","truncated":true}
 ]}
 `},
-		{"/debug/sources", `{
+	{"/debug/sources", `{
   "sources": [
     {
       "name": "file:/var/log/containerd.log",
@@ -70,22 +70,22 @@ func TestJSON(t *testing.T) {
   ]
 }
 `},
-		{"/debug/node", `{
+	{"/debug/node", `{
   "name": "node-a"
 }
 `},
-		{"/debug/config", `{
+	{"/debug/config", `{
   "host_root": "/host"
 }
 `},
-		{"/debug/delivery", `{
+	{"/debug/delivery", `{
   "delivered": 1204,
   "endpoint": "http://cubeapm:3130",
   "last_success": "2026-11-24T04:52:56Z",
   "outcome": "acknowledged"
 }
 `},
-		{"/debug/", `{
+	{"/debug/", `{
   "endpoints": {
     "/debug/attempts": "the last failed attempts, the newest first; ?limit=N",
     "/debug/config": "the effective configuration, secrets masked",
@@ -97,7 +97,10 @@ func TestJSON(t *testing.T) {
   }
 }
 `},
-	} {
+}
+
+func TestJSON(t *testing.T) {
+	for _, tt := range jsonTests {
 		t.Run(tt.path, func(t *testing.T) {
 			answer := get(t, outage().handler(), tt.path)
 			if diff := cmp.Diff(tt.want, answer.Body.String()); diff != "" {

@@ -70,11 +70,9 @@ func show(t *testing.T, w *world, path string) string {
 	return answer.Body.String()
 }
 
-func TestPage(t *testing.T) {
-	w := outage()
-	w.open[0].PodsDropped = 0
-	for _, tt := range []struct{ path, want string }{
-		{"/", `
+// The pages during an outage, as a reader sees them.
+var pageTests = []struct{ path, want string }{
+	{"/", `
 1 image cannot be pulled on node-a · pullcause
 pullcause node-a as of 2026-11-24 04:53:00 UTC
 # 1 image cannot be pulled on node-a
@@ -97,7 +95,7 @@ Delivered: 1,204 records, last 4 s ago
 Waiting: 0 records
 JSON: incidents attempts sources delivery node config pullcause 1.2.3
 `},
-		{"/incidents/7f3a90c1d2e4b5a6", `
+	{"/incidents/7f3a90c1d2e4b5a6", `
 nginx:1.27 on node-a · pullcause
 pullcause node-a as of 2026-11-24 04:53:00 UTC
 ← All of node-a
@@ -127,7 +125,7 @@ Cut off here; the log has the rest.
 This incident as JSON
 JSON: incidents attempts sources delivery node config pullcause 1.2.3
 `},
-		{"/incidents/c0ffee00c0ffee00", `
+	{"/incidents/c0ffee00c0ffee00", `
 ghcr.io/acme/batch:v4 on node-a · pullcause
 pullcause node-a as of 2026-11-24 04:53:00 UTC
 ← All of node-a
@@ -144,7 +142,12 @@ The attempts of this incident are no longer remembered.
 This incident as JSON
 JSON: incidents attempts sources delivery node config pullcause 1.2.3
 `},
-	} {
+}
+
+func TestPage(t *testing.T) {
+	w := outage()
+	w.open[0].PodsDropped = 0
+	for _, tt := range pageTests {
 		t.Run(tt.path, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, "\n"+text(t, show(t, w, tt.path))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

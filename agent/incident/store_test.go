@@ -87,88 +87,90 @@ func pod(name string) attempt.Pod {
 	return attempt.Pod{Pod: detect.Pod{Namespace: "shop", Name: name, UID: "uid-" + name}, Container: "app"}
 }
 
+// What happens to an image, and what is told of it.
+var stories = []struct {
+	name string
+	play func(*story)
+	want []string
+}{
+	{
+		name: "recovery after new credentials",
+		play: func(s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.wait(20 * time.Second)
+			s.fails(image, diagnose.Unauthorized, "web-1")
+			s.wait(40 * time.Second)
+			s.succeeds(image)
+			s.succeeds(image)
+		},
+		want: []string{
+			"failed unauthorized #1 since 1 pods 1",
+			"failed unauthorized #2 since 1 pods 2",
+			"recovered unauthorized #2 since 0 pods 2 after 1m0s, new_credentials",
+		},
+	},
+	{
+		name: "a success without an outage says nothing",
+		play: func(s *story) { s.succeeds(image) },
+	},
+	{
+		name: "the cause changes",
+		play: func(s *story) {
+			s.fails(image, diagnose.Unauthorized)
+			s.fails(image, diagnose.RegistryUnavailable)
+		},
+		want: []string{
+			"failed unauthorized #1 since 1 pods 0",
+			"cause_changed registry_unavailable #2 since 1 pods 0 was unauthorized",
+			"failed registry_unavailable #2 since 1 pods 0",
+		},
+	},
+	{
+		name: "back-off keeps the cause and the incident alive",
+		play: func(s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			for range 10 {
+				s.wait(5 * time.Minute)
+				s.backsOff(image, "web-0")
+			}
+			s.wait(14 * time.Minute)
+			s.wait(time.Minute)
+		},
+		want: []string{
+			"failed unauthorized #1 since 1 pods 1",
+			"abandoned unauthorized #1 since 0 pods 1",
+		},
+	},
+	{
+		name: "the agent starts in the middle of an outage",
+		play: func(s *story) {
+			s.backsOff(image, "web-0")
+			s.backsOff(image, "web-0")
+			s.fails(image, diagnose.DNS, "web-0")
+		},
+		want: []string{
+			"failed backoff #1 since 1 pods 1",
+			"failed dns #2 since 1 pods 1",
+		},
+	},
+	{
+		name: "the last pod that waited is deleted",
+		play: func(s *story) {
+			s.fails(image, diagnose.DNS, "web-0")
+			s.fails(image, diagnose.DNS, "web-1")
+			s.store.PodGone(detect.Pod{UID: "uid-web-0"}, s.now, s.tell)
+			s.store.PodGone(detect.Pod{Namespace: "shop", Name: "web-1"}, s.now, s.tell)
+		},
+		want: []string{
+			"failed dns #1 since 1 pods 1",
+			"failed dns #2 since 1 pods 2",
+			"abandoned dns #2 since 0 pods 0",
+		},
+	},
+}
+
 func TestStories(t *testing.T) {
-	tests := []struct {
-		name string
-		play func(*story)
-		want []string
-	}{
-		{
-			name: "recovery after new credentials",
-			play: func(s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.wait(20 * time.Second)
-				s.fails(image, diagnose.Unauthorized, "web-1")
-				s.wait(40 * time.Second)
-				s.succeeds(image)
-				s.succeeds(image)
-			},
-			want: []string{
-				"failed unauthorized #1 since 1 pods 1",
-				"failed unauthorized #2 since 1 pods 2",
-				"recovered unauthorized #2 since 0 pods 2 after 1m0s, new_credentials",
-			},
-		},
-		{
-			name: "a success without an outage says nothing",
-			play: func(s *story) { s.succeeds(image) },
-		},
-		{
-			name: "the cause changes",
-			play: func(s *story) {
-				s.fails(image, diagnose.Unauthorized)
-				s.fails(image, diagnose.RegistryUnavailable)
-			},
-			want: []string{
-				"failed unauthorized #1 since 1 pods 0",
-				"cause_changed registry_unavailable #2 since 1 pods 0 was unauthorized",
-				"failed registry_unavailable #2 since 1 pods 0",
-			},
-		},
-		{
-			name: "back-off keeps the cause and the incident alive",
-			play: func(s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				for range 10 {
-					s.wait(5 * time.Minute)
-					s.backsOff(image, "web-0")
-				}
-				s.wait(14 * time.Minute)
-				s.wait(time.Minute)
-			},
-			want: []string{
-				"failed unauthorized #1 since 1 pods 1",
-				"abandoned unauthorized #1 since 0 pods 1",
-			},
-		},
-		{
-			name: "the agent starts in the middle of an outage",
-			play: func(s *story) {
-				s.backsOff(image, "web-0")
-				s.backsOff(image, "web-0")
-				s.fails(image, diagnose.DNS, "web-0")
-			},
-			want: []string{
-				"failed backoff #1 since 1 pods 1",
-				"failed dns #2 since 1 pods 1",
-			},
-		},
-		{
-			name: "the last pod that waited is deleted",
-			play: func(s *story) {
-				s.fails(image, diagnose.DNS, "web-0")
-				s.fails(image, diagnose.DNS, "web-1")
-				s.store.PodGone(detect.Pod{UID: "uid-web-0"}, s.now, s.tell)
-				s.store.PodGone(detect.Pod{Namespace: "shop", Name: "web-1"}, s.now, s.tell)
-			},
-			want: []string{
-				"failed dns #1 since 1 pods 1",
-				"failed dns #2 since 1 pods 2",
-				"abandoned dns #2 since 0 pods 0",
-			},
-		},
-	}
-	for _, tt := range tests {
+	for _, tt := range stories {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStory(incident.Config{})
 			tt.play(s)

@@ -33,92 +33,89 @@ type otelTest struct {
 	want    map[string]string
 }
 
-func otelTests() []otelTest {
-	const prefix = otelPrefix
-	return []otelTest{
-		{
-			name:    "the address for all signals gets the paths of the specification",
-			environ: []string{prefix + "ENDPOINT=http://collector:4318/"},
-			want: map[string]string{
-				"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
-				"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
-			},
+var otelTests = []otelTest{
+	{
+		name:    "the address for all signals gets the paths of the specification",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318/"},
+		want: map[string]string{
+			"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
+			"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
 		},
-		{
-			name: "that of one signal is used as it is, and wins",
-			environ: []string{
-				prefix + "ENDPOINT=https://collector:4318", prefix + "LOGS_ENDPOINT=https://logs/in",
-				prefix + "TIMEOUT=2500", prefix + "METRICS_TIMEOUT=100",
-			},
-			want: map[string]string{
-				"otlp.logs.endpoint": "https://logs/in", "otlp.logs.timeout": "2.5s",
-				"otlp.metrics.endpoint": "https://collector:4318/v1/metrics", "otlp.metrics.timeout": "100ms",
-			},
+	},
+	{
+		name: "that of one signal is used as it is, and wins",
+		environ: []string{
+			otelPrefix + "ENDPOINT=https://collector:4318", otelPrefix + "LOGS_ENDPOINT=https://logs/in",
+			otelPrefix + "TIMEOUT=2500", otelPrefix + "METRICS_TIMEOUT=100",
 		},
-		{
-			name: "every setting",
-			environ: []string{
-				prefix + "LOGS_ENDPOINT=https://logs/in", prefix + "LOGS_HEADERS=X-Scope=a%2Cb, X-Key = k", prefix + "LOGS_COMPRESSION=none",
-				prefix + "LOGS_CERTIFICATE=/ca.pem", prefix + "LOGS_CLIENT_CERTIFICATE=/cert.pem", prefix + "LOGS_CLIENT_KEY=/key.pem",
-			},
-			want: map[string]string{
-				"otlp.logs.endpoint": "https://logs/in", "otlp.logs.compression": "none",
-				"otlp.logs.headers.X-Scope": "a,b", "otlp.logs.headers.X-Key": "k",
-				"otlp.logs.tls.ca_file": "/ca.pem", "otlp.logs.tls.cert_file": "/cert.pem", "otlp.logs.tls.key_file": "/key.pem",
-			},
+		want: map[string]string{
+			"otlp.logs.endpoint": "https://logs/in", "otlp.logs.timeout": "2.5s",
+			"otlp.metrics.endpoint": "https://collector:4318/v1/metrics", "otlp.metrics.timeout": "100ms",
 		},
-		{
-			name:    "gRPC has no path, and without a scheme INSECURE decides",
-			environ: []string{prefix + "PROTOCOL=grpc", prefix + "LOGS_ENDPOINT=logs:4317", prefix + "ENDPOINT=https://collector:4317", prefix + "INSECURE=TRUE"},
-			want: map[string]string{
-				"otlp.logs.endpoint": "logs:4317", "otlp.logs.protocol": "grpc", "otlp.logs.tls.insecure": "true",
-				"otlp.metrics.endpoint": "https://collector:4317", "otlp.metrics.protocol": "grpc",
-			},
+	},
+	{
+		name: "every setting",
+		environ: []string{
+			otelPrefix + "LOGS_ENDPOINT=https://logs/in", otelPrefix + "LOGS_HEADERS=X-Scope=a%2Cb, X-Key = k", otelPrefix + "LOGS_COMPRESSION=none",
+			otelPrefix + "LOGS_CERTIFICATE=/ca.pem", otelPrefix + "LOGS_CLIENT_CERTIFICATE=/cert.pem", otelPrefix + "LOGS_CLIENT_KEY=/key.pem",
 		},
-		{
-			name:    "the scheme decides about TLS where there is one",
-			environ: []string{prefix + "ENDPOINT=http://collector:4318", prefix + "CERTIFICATE=/ca.pem", prefix + "INSECURE=false"},
-			want: map[string]string{
-				"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
-				"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
-			},
+		want: map[string]string{
+			"otlp.logs.endpoint": "https://logs/in", "otlp.logs.compression": "none",
+			"otlp.logs.headers.X-Scope": "a,b", "otlp.logs.headers.X-Key": "k",
+			"otlp.logs.tls.ca_file": "/ca.pem", "otlp.logs.tls.cert_file": "/cert.pem", "otlp.logs.tls.key_file": "/key.pem",
 		},
-		{
-			name:    "a flag's protocol decides about the path, PULLCAUSE_ wins over OTEL_",
-			environ: []string{prefix + "ENDPOINT=http://collector:4317", prefix + "TIMEOUT=1000", "PULLCAUSE_OTLP_METRICS_TIMEOUT=7s"},
-			flags:   map[string][]string{"otlp-logs-protocol": {"grpc"}},
-			want: map[string]string{
-				"otlp.logs.endpoint": "http://collector:4317", "otlp.logs.protocol": "grpc", "otlp.logs.timeout": "1s",
-				"otlp.metrics.endpoint": "http://collector:4317/v1/metrics", "otlp.metrics.timeout": "7s",
-			},
+	},
+	{
+		name:    "gRPC has no path, and without a scheme INSECURE decides",
+		environ: []string{otelPrefix + "PROTOCOL=grpc", otelPrefix + "LOGS_ENDPOINT=logs:4317", otelPrefix + "ENDPOINT=https://collector:4317", otelPrefix + "INSECURE=TRUE"},
+		want: map[string]string{
+			"otlp.logs.endpoint": "logs:4317", "otlp.logs.protocol": "grpc", "otlp.logs.tls.insecure": "true",
+			"otlp.metrics.endpoint": "https://collector:4317", "otlp.metrics.protocol": "grpc",
 		},
-		{
-			name:    "who asks for CubeAPM does not get the receiver of the other programs, nor sends its token there",
-			environ: []string{prefix + "ENDPOINT=http://collector:4318", prefix + "HEADERS=X-Key=k"},
-			flags:   map[string][]string{"otlp-cubeapm": {"http://cubeapm:3130/"}},
-			want: map[string]string{
-				"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
-				"otlp.metrics.endpoint":                "http://cubeapm:3130/api/metrics/v1/save/otlp",
-				"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
-			},
+	},
+	{
+		name:    "the scheme decides about TLS where there is one",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318", otelPrefix + "CERTIFICATE=/ca.pem", otelPrefix + "INSECURE=false"},
+		want: map[string]string{
+			"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
+			"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
 		},
-		{
-			name:    "settings without an address are for CubeAPM",
-			environ: []string{prefix + "HEADERS=X-Key=k,cube-stream-fields=service.name", "PULLCAUSE_OTLP_CUBEAPM=https://cubeapm"},
-			want: map[string]string{
-				"otlp.logs.endpoint":                      "https://cubeapm/api/logs/insert/opentelemetry/v1/logs",
-				"otlp.metrics.endpoint":                   "https://cubeapm/api/metrics/v1/save/otlp",
-				"otlp.logs.headers.X-Key":                 "k",
-				"otlp.logs.headers.cube-stream-fields":    "service.name",
-				"otlp.metrics.headers.X-Key":              "k",
-				"otlp.metrics.headers.cube-stream-fields": "service.name",
-			},
+	},
+	{
+		name:    "a flag's protocol decides about the path, PULLCAUSE_ wins over OTEL_",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4317", otelPrefix + "TIMEOUT=1000", "PULLCAUSE_OTLP_METRICS_TIMEOUT=7s"},
+		flags:   map[string][]string{"otlp-logs-protocol": {"grpc"}},
+		want: map[string]string{
+			"otlp.logs.endpoint": "http://collector:4317", "otlp.logs.protocol": "grpc", "otlp.logs.timeout": "1s",
+			"otlp.metrics.endpoint": "http://collector:4317/v1/metrics", "otlp.metrics.timeout": "7s",
 		},
-	}
+	},
+	{
+		name:    "who asks for CubeAPM does not get the receiver of the other programs, nor sends its token there",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318", otelPrefix + "HEADERS=X-Key=k"},
+		flags:   map[string][]string{"otlp-cubeapm": {"http://cubeapm:3130/"}},
+		want: map[string]string{
+			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.metrics.endpoint":                "http://cubeapm:3130/api/metrics/v1/save/otlp",
+			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+		},
+	},
+	{
+		name:    "settings without an address are for CubeAPM",
+		environ: []string{otelPrefix + "HEADERS=X-Key=k,cube-stream-fields=service.name", "PULLCAUSE_OTLP_CUBEAPM=https://cubeapm"},
+		want: map[string]string{
+			"otlp.logs.endpoint":                      "https://cubeapm/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.metrics.endpoint":                   "https://cubeapm/api/metrics/v1/save/otlp",
+			"otlp.logs.headers.X-Key":                 "k",
+			"otlp.logs.headers.cube-stream-fields":    "service.name",
+			"otlp.metrics.headers.X-Key":              "k",
+			"otlp.metrics.headers.cube-stream-fields": "service.name",
+		},
+	},
 }
 
 func TestOTelEnvironment(t *testing.T) {
-	for _, tt := range otelTests() {
+	for _, tt := range otelTests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, err := loadConfig(inputs{flags: tt.flags, environ: tt.environ})
 			if err != nil {

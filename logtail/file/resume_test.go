@@ -8,75 +8,77 @@ import (
 	"pullcause/logtail/logtailtest"
 )
 
-// Each of these happens while no one reads.
+// What happens to a log while nobody reads it.
+var resumeTests = map[string]struct {
+	meanwhile func(*rig)
+	lines     int // in all, after 4 at the start
+	losses    []string
+}{
+	"nothing":  {func(*rig) {}, 4, nil},
+	"appended": {func(r *rig) { r.write(text(4, 2)) }, 6, nil},
+	"renamed": {func(r *rig) {
+		r.write(text(4, 2))
+		logtailtest.RenameCreate(r.t, r.file)
+		r.write(text(6, 2))
+	}, 8, nil},
+	"renamed, nothing new yet": {func(r *rig) {
+		r.write(text(4, 2))
+		logtailtest.Rename(r.t, r.file)
+	}, 6, nil},
+	"renamed four times": {func(r *rig) {
+		for i := range 4 {
+			r.write(text(4+2*i, 2))
+			logtailtest.Shift(r.t, r.file, 9)
+		}
+		r.write(text(12, 2))
+	}, 14, nil},
+	"copied": {func(r *rig) {
+		r.write(text(4, 2))
+		logtailtest.CopyTruncate(r.t, r.file)
+		r.write(text(6, 20))
+	}, 26, nil},
+	"copied twice, renamed, copied": {func(r *rig) {
+		r.write(text(4, 2))
+		logtailtest.CopyTruncate(r.t, r.file)
+		r.write(text(6, 20))
+		logtailtest.CopyTruncate(r.t, r.file)
+		r.write(text(26, 1))
+		logtailtest.RenameCreate(r.t, r.file)
+		r.write(text(27, 9))
+		logtailtest.CopyTruncate(r.t, r.file)
+		r.write(text(36, 1))
+	}, 37, nil},
+	"truncated": {func(r *rig) {
+		r.must(os.Truncate(r.file, 0))
+		r.write(text(4, 20))
+	}, 24, []string{"position 1 0"}},
+	"removed": {func(r *rig) {
+		logtailtest.DeleteCreate(r.t, r.file)
+		r.write(text(4, 20))
+	}, 24, []string{"position 1 0"}},
+	"removed, then renamed": {func(r *rig) {
+		logtailtest.DeleteCreate(r.t, r.file)
+		r.write(text(4, 20))
+		logtailtest.RenameCreate(r.t, r.file)
+		r.write(text(24, 20))
+	}, 44, []string{"position 1 0"}},
+	"renamed and compressed": {func(r *rig) {
+		r.must(os.Rename(logtailtest.RenameCreate(r.t, r.file), r.file+".1.gz"))
+		r.write(text(4, 2))
+	}, 6, []string{"position 1 0"}},
+	"a copy beside it": {func(r *rig) {
+		logtailtest.Copy(r.t, r.file)
+		r.write(text(4, 2))
+	}, 6, nil},
+	"a bystander": {func(r *rig) {
+		logtailtest.Append(r.t, r.file+"-proxy.log", text(100, 9))
+		logtailtest.RenameCreate(r.t, r.file)
+		r.write(text(4, 2))
+	}, 6, nil},
+}
+
 func TestResume(t *testing.T) {
-	for name, c := range map[string]struct {
-		meanwhile func(*rig)
-		lines     int // in all, after 4 at the start
-		losses    []string
-	}{
-		"nothing":  {func(*rig) {}, 4, nil},
-		"appended": {func(r *rig) { r.write(text(4, 2)) }, 6, nil},
-		"renamed": {func(r *rig) {
-			r.write(text(4, 2))
-			logtailtest.RenameCreate(r.t, r.file)
-			r.write(text(6, 2))
-		}, 8, nil},
-		"renamed, nothing new yet": {func(r *rig) {
-			r.write(text(4, 2))
-			logtailtest.Rename(r.t, r.file)
-		}, 6, nil},
-		"renamed four times": {func(r *rig) {
-			for i := range 4 {
-				r.write(text(4+2*i, 2))
-				logtailtest.Shift(r.t, r.file, 9)
-			}
-			r.write(text(12, 2))
-		}, 14, nil},
-		"copied": {func(r *rig) {
-			r.write(text(4, 2))
-			logtailtest.CopyTruncate(r.t, r.file)
-			r.write(text(6, 20))
-		}, 26, nil},
-		"copied twice, renamed, copied": {func(r *rig) {
-			r.write(text(4, 2))
-			logtailtest.CopyTruncate(r.t, r.file)
-			r.write(text(6, 20))
-			logtailtest.CopyTruncate(r.t, r.file)
-			r.write(text(26, 1))
-			logtailtest.RenameCreate(r.t, r.file)
-			r.write(text(27, 9))
-			logtailtest.CopyTruncate(r.t, r.file)
-			r.write(text(36, 1))
-		}, 37, nil},
-		"truncated": {func(r *rig) {
-			r.must(os.Truncate(r.file, 0))
-			r.write(text(4, 20))
-		}, 24, []string{"position 1 0"}},
-		"removed": {func(r *rig) {
-			logtailtest.DeleteCreate(r.t, r.file)
-			r.write(text(4, 20))
-		}, 24, []string{"position 1 0"}},
-		"removed, then renamed": {func(r *rig) {
-			logtailtest.DeleteCreate(r.t, r.file)
-			r.write(text(4, 20))
-			logtailtest.RenameCreate(r.t, r.file)
-			r.write(text(24, 20))
-		}, 44, []string{"position 1 0"}},
-		"renamed and compressed": {func(r *rig) {
-			r.must(os.Rename(logtailtest.RenameCreate(r.t, r.file), r.file+".1.gz"))
-			r.write(text(4, 2))
-		}, 6, []string{"position 1 0"}},
-		"a copy beside it": {func(r *rig) {
-			logtailtest.Copy(r.t, r.file)
-			r.write(text(4, 2))
-		}, 6, nil},
-		"a bystander": {func(r *rig) {
-			logtailtest.Append(r.t, r.file+"-proxy.log", text(100, 9))
-			logtailtest.RenameCreate(r.t, r.file)
-			r.write(text(4, 2))
-		}, 6, nil},
-	} {
+	for name, c := range resumeTests {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *rig) {
 				r.write(text(0, 4))
