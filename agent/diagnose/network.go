@@ -93,10 +93,7 @@ func networkTimeout(e evidence) verdict {
 	default:
 		return verdict{}
 	}
-	at := quotedHost(e.server())
-	if e.f.Peer != "" {
-		at = quotedIfNeeded(e.f.Peer)
-	}
+	at := e.peer()
 	v.remedy = "The node gets no answer in time from " + at + ". Check routes, firewalls and security groups from the node: curl -sv --max-time 10 https://" + hostName(e) + "/v2/; behind a proxy set HTTPS_PROXY for the runtime."
 	if v.detail == detailHeaders || v.detail == detailDeadline {
 		v.remedy = "The connection to " + at + " stands, but the answer is too slow. Check the path's throughput and MTU, and the registry's load; a mirror nearby helps."
@@ -109,10 +106,7 @@ func networkTimeout(e evidence) verdict {
 
 func networkUnreachable(e evidence) verdict {
 	v := verdict{cause: NetworkUnreachable}
-	at := quotedHost(e.server())
-	if e.f.Peer != "" {
-		at = quotedIfNeeded(e.f.Peer)
-	}
+	at := e.peer()
 	switch {
 	case e.found(detect.ConnectionRefused):
 		v.detail = detailRefused

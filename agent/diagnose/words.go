@@ -30,6 +30,14 @@ func (e evidence) server() string {
 	return e.Registry
 }
 
+// peer is the address that was dialled, quoted, else the server.
+func (e evidence) peer() string {
+	if e.f.Peer != "" {
+		return quotedIfNeeded(e.f.Peer)
+	}
+	return quotedHost(e.server())
+}
+
 // quoted makes a name safe to show and to paste: one word for a shell.
 func quoted(name string) string {
 	if len(name) > maxNameShown {
