@@ -29,7 +29,7 @@ const builtVersion = "2.4.2"
 const distributionPath = "/usr/bin/containerd"
 
 // Build returns containerd 2.4, built from its module into the folder bin if it
-// is not there yet. That takes one to four minutes, once.
+// is not there yet. That takes one or two minutes on two cores, once.
 func Build(ctx context.Context, bin string, logf func(string, ...any)) (Containerd, error) {
 	dir, err := filepath.Abs(filepath.Join(bin, "containerd-"+builtVersion))
 	if err != nil {
@@ -39,7 +39,7 @@ func Build(ctx context.Context, bin string, logf func(string, ...any)) (Containe
 	if _, err := os.Stat(path); err == nil {
 		return inspect(ctx, path)
 	}
-	logf("building containerd %s from its module into %s: the first time only, one to four minutes", builtVersion, dir)
+	logf("building containerd %s from its module into %s: the first time only, one or two minutes on two cores", builtVersion, dir)
 	began := time.Now()
 	const module = "github.com/containerd/containerd/v2"
 	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath",
