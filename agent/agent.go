@@ -20,7 +20,7 @@ import (
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
 	"pullcause/logtail/checkpoint"
-	"pullcause/logtail/file"
+	"pullcause/logtail/watch"
 )
 
 // Deps are what an agent needs besides its configuration.
@@ -88,7 +88,7 @@ func (a *Agent) open(deps Deps) (err error) {
 	a.pipe.moved = a.positions.note
 	a.sources = &sources{
 		cfg: a.cfg, node: a.node, log: a.log,
-		watcher: file.NewWatcher(a.log),
+		watcher: watch.New(a.log),
 		start:   load(store, a.log),
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"pullcause/agent/detect"
 	"pullcause/logtail"
 	"pullcause/logtail/file"
+	"pullcause/logtail/watch"
 )
 
 // lookAgain is how often known places are looked at for logs that were not
@@ -23,7 +24,7 @@ type sources struct {
 	cfg     Config
 	node    Node
 	log     *slog.Logger
-	watcher *file.Watcher
+	watcher *watch.Watcher
 	start   map[string]logtail.Position
 	handle  func(logtail.Source) logtail.Handler
 

@@ -3,7 +3,7 @@
 //
 // A [Source] keeps the file that it reads open, so a file that was renamed or
 // removed is read to its end. It looks at the path once in a [Config].Poll; what
-// it sees then is the truth. A [Watcher] only makes it look sooner.
+// it sees then is the truth. A [watch.Watcher] only makes it look sooner.
 //
 // Rotations that are followed: renamed and made anew (also several times between
 // two looks, and while no one was reading, as long as the renamed files are in
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"pullcause/logtail"
+	"pullcause/logtail/watch"
 )
 
 // DefaultPoll is how often a file is looked at.
@@ -52,7 +53,7 @@ type Config struct {
 	// Start is where to go on, as reported to [logtail.Handler]; nil at the first start.
 	Start *logtail.Position
 	// Watcher makes new text known at once; nil leaves it to Poll.
-	Watcher *Watcher
+	Watcher *watch.Watcher
 	// Logger may be nil.
 	Logger *slog.Logger
 }

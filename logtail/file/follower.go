@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pullcause/logtail"
+	"pullcause/logtail/watch"
 )
 
 const (
@@ -33,7 +34,7 @@ type follower struct {
 	cfg   *Config
 	log   *slog.Logger
 	out   logtail.Handler
-	watch *watch // nil = poll only
+	watch *watch.Path // nil = poll only
 
 	pace pace
 
@@ -63,7 +64,7 @@ func newFollower(s *Source, h logtail.Handler) *follower {
 		f.gen = s.start.Generation
 	}
 	if s.cfg.Watcher != nil {
-		f.watch = s.cfg.Watcher.watch(s.cfg.Path)
+		f.watch = s.cfg.Watcher.Path(s.cfg.Path, make(chan struct{}, 1))
 	}
 	s.update(func(st *logtail.Status) { st.State = logtail.StateWaiting })
 	return f
@@ -78,7 +79,7 @@ func (f *follower) stop() {
 	}
 	f.letGo()
 	if f.watch != nil {
-		f.watch.close()
+		f.watch.Close()
 	}
 	f.src.start = f.start
 	f.src.update(func(st *logtail.Status) { st.State = logtail.StateStopped })
@@ -87,7 +88,7 @@ func (f *follower) stop() {
 // release closes the current file.
 func (f *follower) release() {
 	if f.watch != nil {
-		f.watch.release()
+		f.watch.Release()
 	}
 	f.cur.close()
 	f.cur = nil
@@ -97,18 +98,18 @@ func (f *follower) wake() <-chan struct{} {
 	if f.watch == nil {
 		return nil
 	}
-	return f.watch.c
+	return f.watch.C()
 }
 
 // turn reads all that can be read now.
 func (f *follower) turn(ctx context.Context, woken bool) {
-	live := f.watch != nil && f.watch.refresh()
-	armed := live && f.watch.isArmed()
+	live := f.watch != nil && f.watch.Refresh()
+	armed := live && f.watch.IsArmed()
 	got := f.look(ctx)
-	if live && !got && !armed && f.cur != nil && f.watch.arm(f.cur.file) {
+	if live && !got && !armed && f.cur != nil && f.watch.Arm(f.cur.file) {
 		got = f.look(ctx) // what came before it was armed
 	}
-	f.pace.turned(live, got, woken, armed && f.watch.isArmed())
+	f.pace.turned(live, got, woken, armed && f.watch.IsArmed())
 	f.src.turned(f.behind(), f.pace.wake(), time.Now())
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pullcause/logtail"
+	"pullcause/logtail/watch"
 )
 
 const (
@@ -108,7 +109,7 @@ func (f *follower) letGo() {
 }
 
 func (f *follower) siblings() ([]sibling, error) {
-	dirs, _ := lookups(f.cfg.Path)
+	dirs, _ := watch.Lookups(f.cfg.Path)
 	if f.cur != nil {
 		dir, name := filepath.Split(f.cur.real)
 		dir = filepath.Clean(dir)
@@ -217,8 +218,8 @@ func (f *follower) adoptAt(s *stream, off int64) bool {
 	f.seen, f.settled, f.moved, f.last, f.start = info{}, false, time.Time{}, nil, nil
 	f.whole, f.backoff, f.failure = true, 0, ""
 	if f.watch != nil {
-		f.watch.release()
-		f.watch.renew()
+		f.watch.Release()
+		f.watch.Renew()
 	}
 	f.src.update(func(st *logtail.Status) {
 		st.State, st.Error = logtail.StateReading, ""

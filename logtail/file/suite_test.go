@@ -12,6 +12,7 @@ import (
 
 	"pullcause/logtail"
 	"pullcause/logtail/logtailtest"
+	"pullcause/logtail/watch"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,7 +22,7 @@ type testLog struct {
 	path    string
 	file    string // what path points to, if it is a symlink
 	rotate  func(testing.TB, *testLog)
-	watcher *Watcher
+	watcher *watch.Watcher
 	poll    time.Duration
 }
 
@@ -46,8 +47,8 @@ func newSource(t testing.TB, cfg Config) *Source {
 	return s
 }
 
-func newWatcher(t testing.TB) *Watcher {
-	w := NewWatcher(slog.New(slog.NewTextHandler(t.Output(), nil)))
+func newWatcher(t testing.TB) *watch.Watcher {
+	w := watch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Errorf("close the watcher: %v", err)

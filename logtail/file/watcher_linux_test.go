@@ -1,26 +1,19 @@
 package file
 
 import (
-	"encoding/binary"
-	"fmt"
-	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"pullcause/logtail"
 	"pullcause/logtail/logtailtest"
+	"pullcause/logtail/watch"
 )
 
 // With a poll of an hour, what comes, comes through inotify.
-func watched(t *testing.T, w *Watcher, path string) *rig {
+func watched(t *testing.T, w *watch.Watcher, path string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: filepath.Dir(path), path: path, file: path}
 	r.cfg = Config{Path: path, Poll: time.Hour, Lookback: -1, Watcher: w}
@@ -63,39 +56,40 @@ func TestWatcherFollowsSymlinks(t *testing.T) {
 	r.Until(t, "the beginning", func() bool { return r.Position() != nil })
 	logtailtest.Append(t, filepath.Join(dir, "a", "0.log"), text(0, 1))
 	r.Wait(t, 1)
-	w.mu.Lock()
-	n := len(w.dirs)
-	w.mu.Unlock()
-	if n != 2 {
-		t.Errorf("watched directories: got %d, want that of the link and that of its target", n)
+}
+
+// A source that stops leaves no watch to the kernel.
+func TestWatcherGivenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	logtailtest.Append(t, path, text(0, 1))
+	src := newSource(t, Config{Path: path, Poll: time.Hour, Lookback: -1, Watcher: newWatcher(t)})
+	var r logtailtest.Recorder
+	stop := logtailtest.Start(t, src, &r)
+	r.Wait(t, 1)
+	for end := time.Now().Add(10 * time.Second); watches(t) != 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("while it runs: got %d watches, want one on the directory and one on the file", watches(t))
+		}
+	}
+	stop()
+	if n := watches(t); n != 0 {
+		t.Errorf("at the end: got %d watches, want none", n)
 	}
 }
 
-// All sources of a directory share a watch; the last one takes it away.
-func TestWatcherShares(t *testing.T) {
-	dir := t.TempDir()
-	w := newWatcher(t)
-	var stops []func()
-	for i := range 3 {
-		path := filepath.Join(dir, fmt.Sprintf("%c.log", 'a'+i))
-		logtailtest.Append(t, path, text(0, 1))
-		var r logtailtest.Recorder
-		src := newSource(t, Config{Path: path, Poll: time.Hour, Lookback: -1, Watcher: w})
-		stops = append(stops, logtailtest.Start(t, src, &r))
-		r.Wait(t, 1)
+// watches counts those of all inotify instances of the process.
+func watches(t *testing.T) (n int) {
+	t.Helper()
+	infos, err := filepath.Glob("/proc/self/fdinfo/*")
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.mu.Lock()
-	n := len(w.byWD)
-	w.mu.Unlock()
-	if n != 1 {
-		t.Errorf("watched directories: got %d, want 1", n)
+	for _, name := range infos {
+		if info, err := os.ReadFile(name); err == nil {
+			n += strings.Count(string(info), "inotify wd:")
+		}
 	}
-	for _, stop := range stops {
-		stop()
-	}
-	if len(w.byWD)+len(w.dirs)+len(w.files) != 0 {
-		t.Errorf("at the end: got %d directories and %d files watched, want none", len(w.dirs), len(w.files))
-	}
+	return n
 }
 
 // A directory that is removed and made again has another watch.
@@ -122,93 +116,23 @@ func TestWatcherDirectoryRemade(t *testing.T) {
 	}
 }
 
+// Without inotify a source polls, and does not take that for an error.
 func TestWatcherFallsBack(t *testing.T) {
-	for name, open := range map[string]func() (*notifier, error){
-		"no instance": func() (*notifier, error) { return nil, os.NewSyscallError("inotify_init1", syscall.EMFILE) },
-		"no watch": func() (*notifier, error) {
-			n, err := openNotifier()
-			n.fd = -1 // to add a watch fails then, as it does without space for one
-			return n, err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var log lockedBuilder
-			w := NewWatcher(slog.New(slog.NewTextHandler(&log, nil)))
-			opened := 0
-			w.open = func() (*notifier, error) { opened++; return open() }
-			path := filepath.Join(t.TempDir(), "x.log")
-			src := newSource(t, Config{Path: path, Poll: time.Millisecond, Lookback: -1, Watcher: w})
-			var r logtailtest.Recorder
-			stop := logtailtest.Start(t, src, &r)
-			for i := range 10 {
-				logtailtest.Append(t, path, text(i, 1))
-				r.Wait(t, i+1)
-			}
-			if st := src.Status(); st.Wake != logtail.WakePoll || st.Error != "" {
-				t.Errorf("status: got %+v, want it to poll without an error", st)
-			}
-			stop()
-			if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "raise fs.inotify.max_user_") || opened != 1 {
-				t.Errorf("got %d tries and %d warnings, want 1 in a minute, with advice:\n%s", opened, n, log.String())
-			}
-			if err := w.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
-// When the kernel drops events, everyone looks.
-func TestWatcherOverflow(t *testing.T) {
-	events, inject, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inject.Close()
 	w := newWatcher(t)
-	w.in = &notifier{fd: -1, file: events}
-	w.wg.Go(func() { w.pump(w.in) })
-	u := w.watch("/x")
-	w.dirs["/"] = &dir{name: "/", users: map[*watch][]string{u: {"x"}}}
-	overflow := binary.NativeEndian.AppendUint32(nil, math.MaxUint32) // wd -1
-	overflow = binary.NativeEndian.AppendUint32(overflow, unix.IN_Q_OVERFLOW)
-	if _, err := inject.Write(append(overflow, make([]byte, 8)...)); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	<-u.c
-}
-
-// Where the instance breaks, everyone polls.
-func TestWatcherBreaks(t *testing.T) {
-	events, inject, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+	path := filepath.Join(t.TempDir(), "x.log")
+	src := newSource(t, Config{Path: path, Poll: time.Millisecond, Lookback: -1, Watcher: w})
+	var r logtailtest.Recorder
+	logtailtest.Start(t, src, &r)
+	for i := range 10 {
+		logtailtest.Append(t, path, text(i, 1))
+		r.Wait(t, i+1)
 	}
-	w := newWatcher(t)
-	w.in = &notifier{fd: -1, file: events}
-	u := w.watch("/x")
-	u.live = true
-	w.dirs["/"] = &dir{name: "/", users: map[*watch][]string{u: {"x"}}}
-	w.wg.Go(func() { w.pump(w.in) })
-	inject.Close() // the end of the file
-	<-u.c
-	if u.refresh() {
-		t.Error("got a live watch, want none before inotify is tried again")
+	if st := src.Status(); st.Wake != logtail.WakePoll || st.Error != "" {
+		t.Errorf("status: got %+v, want it to poll without an error", st)
 	}
-}
-
-func FuzzEvents(f *testing.F) {
-	f.Add([]byte("\x01\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00x.log\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
-	f.Add([]byte("\xff\xff\xff\xff\x00\x40\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, buf []byte) {
-		n := 0
-		for e := range parseEvents(buf) {
-			n += unix.SizeofInotifyEvent + len(e.name)
-		}
-		if n > len(buf) {
-			t.Errorf("got events of %d bytes out of %d", n, len(buf))
-		}
-	})
 }
 
 // A busy writer costs no more looks than the source wants.
@@ -239,22 +163,4 @@ func TestWatcherCoalesces(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Until(t, "the rest", func() bool { _, n := r.Passed(); return n == size.Size() })
-}
-
-// lockedBuilder is a strings.Builder that several goroutines may write to.
-type lockedBuilder struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuilder) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuilder) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -22,8 +22,9 @@ const everything = "*"
 // which the data passes them.
 var mayImport = map[string][]string{
 	"logtail":             {},
-	"logtail/file":        {"logtail"},
-	"logtail/journal":     {"logtail"},
+	"logtail/watch":       {},
+	"logtail/file":        {"logtail", "logtail/watch"},
+	"logtail/journal":     {"logtail", "logtail/watch"},
 	"logtail/checkpoint":  {"logtail"},
 	"logtail/logtailtest": {"logtail"},
 

@@ -1,4 +1,4 @@
-package file
+package watch
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 const (
 	// fileEvents are those of a file: one of them ends the watch, so a writer of
-	// many lines wakes us once and not for each.
+	// many lines wakes us once and not for each. A truncate makes IN_MODIFY too.
 	fileEvents = unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_MOVE_SELF | unix.IN_ONESHOT
 	// dirEvents are those that a rotation makes in a directory. Writing to the files
 	// in it makes none.

@@ -1,11 +1,17 @@
-package file
+// Package watch makes changes of files known at once: one inotify instance for all
+// sources of a process, since the kernel allows few. Start at [New]; each source
+// takes a [Path] from the [Watcher] for what it reads.
+//
+// A wake-up only says that it is worth a look. Nothing may depend on it: where
+// inotify is not to be had, or tells of nothing, the sources poll.
+package watch
 
 import (
 	"errors"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -18,9 +24,8 @@ const (
 	eventBuffer = 16 << 10
 )
 
-// Watcher makes new text known at once. One serves all sources of a process, since
-// the kernel allows few inotify instances. Where inotify is not to be had the
-// sources poll, and it tries again later.
+// Watcher is the inotify instance of a process, and what its sources want of it.
+// Where inotify is not to be had the sources poll, and it tries again later.
 //
 // Two kinds of watch work together. One on a directory tells of rotations and lasts.
 // One on the file that is being read tells of the first change only; its source then
@@ -31,12 +36,12 @@ type Watcher struct {
 	open func() (*notifier, error)
 	wg   sync.WaitGroup
 
-	mu     sync.Mutex // guards all that follows, and the fields of dir and watch
+	mu     sync.Mutex // guards all that follows, and the fields of dir and Path
 	in     *notifier
 	retry  time.Time // when to try again
 	dirs   map[string]*dir
 	byWD   map[int32]*dir
-	files  map[int32][]*watch // armed
+	files  map[int32][]*Path // armed
 	closed bool
 }
 
@@ -44,19 +49,19 @@ type Watcher struct {
 type dir struct {
 	name  string
 	wd    int32
-	id    fileID
-	users map[*watch][]string // the names in it that each one cares for
+	at    fs.FileInfo        // to tell when another one takes its place
+	users map[*Path][]string // the names in it that each one cares for
 }
 
-// NewWatcher returns a watcher that needs to be closed. It takes an inotify
+// New returns a watcher that needs to be closed. It takes an inotify
 // instance when the first source runs. log may be nil.
-func NewWatcher(log *slog.Logger) *Watcher {
+func New(log *slog.Logger) *Watcher {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Watcher{
 		log: log, open: openNotifier,
-		dirs: make(map[string]*dir), byWD: make(map[int32]*dir), files: make(map[int32][]*watch),
+		dirs: make(map[string]*dir), byWD: make(map[int32]*dir), files: make(map[int32][]*Path),
 	}
 }
 
@@ -70,10 +75,7 @@ func (w *Watcher) Close() error {
 		err = w.in.close()
 		w.in = nil
 	}
-	for _, d := range w.dirs {
-		w.forget(d)
-	}
-	clear(w.files)
+	w.reset()
 	w.mu.Unlock()
 	w.wg.Wait()
 	return err
@@ -124,26 +126,18 @@ func (w *Watcher) pump(in *notifier) {
 func (w *Watcher) abandon(in *notifier, err error) {
 	w.failed("cannot read inotify events", errors.Join(err, in.close()))
 	w.in = nil
-	for _, d := range w.dirs {
-		w.forget(d)
-	}
-	clear(w.files)
+	w.reset()
 }
 
 func (w *Watcher) deliver(events iter.Seq[event]) {
 	for e := range events {
 		switch d := w.byWD[e.wd]; {
 		case e.overflow:
-			w.wakeAll()
+			w.reset()
 		case d == nil:
-			for _, u := range w.files[e.wd] {
-				u.armed = false
-				u.wake()
-			}
-			delete(w.files, e.wd)
+			w.fire(e.wd)
 		case e.gone:
-			w.in.remove(d.wd)
-			w.forget(d)
+			w.drop(d)
 		default:
 			for u, names := range d.users {
 				if concerns(e.name, names) {
@@ -154,8 +148,8 @@ func (w *Watcher) deliver(events iter.Seq[event]) {
 	}
 }
 
-// concerns reports whether a name is one of those, or is made of one of them. An
-// empty one is that of the directory itself.
+// concerns reports whether a name begins with one of those. An empty one is that of
+// the directory itself.
 func concerns(name string, names []string) bool {
 	for _, n := range names {
 		if name == "" || strings.HasPrefix(name, n) {
@@ -165,16 +159,37 @@ func concerns(name string, names []string) bool {
 	return false
 }
 
-func (w *Watcher) wakeAll() {
+// fire is for a watched file that has changed: its watch is over.
+func (w *Watcher) fire(wd int32) {
+	for _, u := range w.files[wd] {
+		u.armed = false
+		u.wake()
+	}
+	delete(w.files, wd)
+}
+
+// reset ends all watches, be it that the instance is gone or that it dropped events,
+// the last ones of some watches among them. All users look, and watch anew.
+func (w *Watcher) reset() {
 	for _, d := range w.dirs {
-		for u := range d.users {
-			u.wake()
-		}
+		w.drop(d)
+	}
+	for wd := range w.files {
+		w.remove(wd)
+		w.fire(wd)
 	}
 }
 
-// forget drops a directory: its users look for it anew.
-func (w *Watcher) forget(d *dir) {
+// remove ends a watch, unless it ended with the instance.
+func (w *Watcher) remove(wd int32) {
+	if w.in != nil {
+		w.in.remove(wd)
+	}
+}
+
+// drop ends the watch on a directory: its users look for it anew.
+func (w *Watcher) drop(d *dir) {
+	w.remove(d.wd)
 	delete(w.dirs, d.name)
 	delete(w.byWD, d.wd)
 	for u := range d.users {
@@ -184,19 +199,18 @@ func (w *Watcher) forget(d *dir) {
 }
 
 // use makes u a user of a directory. It reports whether that is watched.
-func (w *Watcher) use(name string, names []string, u *watch) bool {
-	at, err := statPath(name)
+func (w *Watcher) use(name string, names []string, u *Path) bool {
+	at, err := os.Stat(name)
 	if err != nil {
 		return false
 	}
 	d := w.dirs[name]
-	if d != nil && d.id != at.id { // another one took its place
-		w.in.remove(d.wd)
-		w.forget(d)
+	if d != nil && !os.SameFile(d.at, at) { // another one took its place
+		w.drop(d)
 		d = nil
 	}
 	if d == nil {
-		if d = w.addDir(name, at.id); d == nil {
+		if d = w.addDir(name, at); d == nil {
 			return false
 		}
 	}
@@ -204,7 +218,7 @@ func (w *Watcher) use(name string, names []string, u *watch) bool {
 	return true
 }
 
-func (w *Watcher) addDir(name string, id fileID) *dir {
+func (w *Watcher) addDir(name string, at fs.FileInfo) *dir {
 	if time.Now().Before(w.retry) {
 		return nil
 	}
@@ -215,47 +229,20 @@ func (w *Watcher) addDir(name string, id fileID) *dir {
 		}
 		return nil
 	}
-	d := &dir{name: name, wd: wd, id: id, users: make(map[*watch][]string)}
+	d := &dir{name: name, wd: wd, at: at, users: make(map[*Path][]string)}
 	w.dirs[name], w.byWD[wd] = d, d
 	return d
 }
 
 // release ends the use of all directories but those to keep.
-func (w *Watcher) release(u *watch, keep map[string][]string) {
+func (w *Watcher) release(u *Path, keep map[string][]string) {
 	for name, d := range w.dirs {
 		if _, ok := keep[name]; ok {
 			continue
 		}
 		delete(d.users, u)
 		if len(d.users) == 0 {
-			w.in.remove(d.wd)
-			w.forget(d)
+			w.drop(d)
 		}
 	}
 }
-
-// lookups lists the directories that opening a path looks into, for the path
-// itself and for what it points to if it is a symlink, with the names to look for.
-// It reports false if a directory is missing.
-func lookups(path string) (map[string][]string, bool) {
-	dirs := make(map[string][]string)
-	for range maxLinks {
-		real, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err != nil {
-			return dirs, false
-		}
-		dirs[real] = append(dirs[real], filepath.Base(path))
-		target, err := os.Readlink(path)
-		if err != nil {
-			return dirs, true
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(real, target)
-		}
-		path = target
-	}
-	return dirs, false
-}
-
-// maxLinks is how many symlinks a path may go through.
-const maxLinks = 40
