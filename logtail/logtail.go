@@ -80,6 +80,12 @@ type Record struct {
 	Body []byte
 	// Truncated is set when Body was cut at [MaxLine].
 	Truncated bool
+	// Writer tells apart the processes whose lines are mixed in one source; empty
+	// where the source does not know them.
+	Writer string
+	// Broken is set when the log system broke a line: the writer's next record goes
+	// on with it, without a newline between the two.
+	Broken bool
 	// Pos is where the record begins, End the place behind it.
 	Pos, End Position
 }
@@ -95,6 +101,8 @@ type Progress struct {
 	Pos Position
 	// Lines and Bytes were passed since the last Progress, handed over or not.
 	Lines, Bytes int64
+	// Time is when the last line passed was written; zero if the source does not know.
+	Time time.Time
 }
 
 // The reasons of a [Loss]; each is a value of the metric label "reason".
@@ -104,6 +112,11 @@ const (
 	LostBinary        = "binary"          // a run of NUL bytes; Bytes
 	LostPosition      = "position"        // a stored position fits no file any more
 	LostRecordTooLong = "record_too_long" // the rest of a record of several lines; Bytes
+
+	LostVacuumed    = "journal_vacuumed"    // journald removed entries, of any unit, before they were read: at most Count
+	LostCorrupt     = "journal_corrupt"     // an entry, or what leads to some, that cannot be read
+	LostUnsupported = "journal_unsupported" // a journal file of a newer format
+	LostSuppressed  = "journal_suppressed"  // journald dropped entries of a unit that wrote too many: Count
 )
 
 // Loss is something that was not, or could not be, handed over.
@@ -111,6 +124,8 @@ type Loss struct {
 	Source, Reason string
 	// Count is how many times it happened, Bytes how much is gone; 0 if unknown.
 	Count, Bytes int64
+	// Unit is the systemd unit whose lines they were, if it is known.
+	Unit string
 	// Detail is a sentence for people: what happened and what to do.
 	Detail string
 }
@@ -119,9 +134,12 @@ type Loss struct {
 // at a time; several sources may call at once.
 type Handler interface {
 	// Handle takes one record. It reports whether the record is unfinished: the
-	// source then hands over the line that follows too, whatever its Filter says.
+	// source then hands over the line of the same Writer that follows too, whatever
+	// its Filter says.
 	Handle(Record) (more bool)
-	// Progress is called after each block, also where nothing was handed over.
+	// Progress is called after each block, also where nothing was handed over. While
+	// a record is unfinished a source of several writers calls it too when it looked
+	// and found nothing.
 	Progress(Progress)
 	// Lost is called for each loss.
 	Lost(Loss)
@@ -162,6 +180,8 @@ type Status struct {
 	State   string `json:"state"`
 	// Error says why nothing is read, and what to do; empty when all is well.
 	Error string `json:"error,omitempty"`
+	// Problems are what cannot be read while the rest is.
+	Problems []string `json:"problems,omitempty"`
 	// Position is the place before which all has been handed over.
 	Position  Position  `json:"position"`
 	Lines     int64     `json:"lines"`
@@ -174,4 +194,15 @@ type Status struct {
 	Lag float64 `json:"lag_seconds"`
 	// Wake is how the source learns of new text: inotify or poll.
 	Wake string `json:"wake,omitempty"`
+}
+
+// Candidate is a place where a runtime or kubelet may log, and what was found there.
+type Candidate struct {
+	Kind         string `json:"kind"` // file, unit or identifier
+	Name         string `json:"name"`
+	Program      string `json:"program,omitempty"`
+	Distribution string `json:"distribution,omitempty"`
+	Found        bool   `json:"found"`
+	// Detail says what was found, or why nothing is read there.
+	Detail string `json:"detail"`
 }

@@ -21,12 +21,13 @@ const everything = "*"
 // from which its data comes, and leaves. The packages stand in the order in
 // which the data passes them.
 var mayImport = map[string][]string{
-	"logtail":             {},
-	"logtail/watch":       {},
-	"logtail/file":        {"logtail", "logtail/watch"},
-	"logtail/journal":     {"logtail", "logtail/watch"},
-	"logtail/checkpoint":  {"logtail"},
-	"logtail/logtailtest": {"logtail"},
+	"logtail":                     {},
+	"logtail/watch":               {},
+	"logtail/file":                {"logtail", "logtail/watch"},
+	"logtail/journal":             {"logtail", "logtail/watch"},
+	"logtail/journal/journaltest": {},
+	"logtail/checkpoint":          {"logtail"},
+	"logtail/logtailtest":         {"logtail"},
 
 	"agent/redact":   {},
 	"agent/detect":   {"logtail", "agent/redact"},
@@ -76,7 +77,7 @@ var pureImports = []string{
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
 // neverInBinary are packages that have no place in the program.
-var neverInBinary = []string{"testing", "pullcause/logtail/logtailtest", "pullcause/cri/critest"}
+var neverInBinary = []string{"testing", "pullcause/logtail/logtailtest", "pullcause/logtail/journal/journaltest", "pullcause/cri/critest"}
 
 // pkg is what `go list -json` tells of a package.
 type pkg struct {

@@ -1,0 +1,187 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// maxDictionary bounds the memory that a compressed payload may ask for.
+// journald's own need 1 MiB (XZ) and 2 MiB (Zstandard).
+const maxDictionary = 8 << 20
+
+// decompressor unpacks payloads. It keeps its memory for the next one.
+type decompressor struct {
+	zstd *zstd.Decoder
+	src  bytes.Reader
+}
+
+// unpack appends the beginning of a payload, up to limit bytes, to dst. What an
+// attacker packed into few bytes costs no more than what is asked for.
+func (d *decompressor) unpack(dst, packed []byte, codec uint8, limit int) ([]byte, error) {
+	var err error
+	switch codec {
+	case objectZSTD:
+		dst, err = d.unpackZSTD(dst, packed, limit)
+	case objectXZ:
+		dst, err = d.unpackXZ(dst, packed, limit)
+	case objectLZ4:
+		dst, err = unpackLZ4(dst, packed, limit)
+	default:
+		err = fmt.Errorf("unknown compression %#x", codec)
+	}
+	return dst, err
+}
+
+func (d *decompressor) unpackZSTD(dst, packed []byte, limit int) ([]byte, error) {
+	if d.zstd == nil {
+		var err error
+		// One that is not concurrent starts no goroutine, so it needs no Close.
+		d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxDictionary), zstd.IgnoreChecksum(true))
+		if err != nil {
+			return dst, err
+		}
+	}
+	d.src.Reset(packed)
+	if err := d.zstd.Reset(&d.src); err != nil {
+		return dst, fmt.Errorf("unpack zstd: %w", err)
+	}
+	return readUpTo(dst, d.zstd, limit)
+}
+
+func (d *decompressor) unpackXZ(dst, packed []byte, limit int) ([]byte, error) {
+	if err := checkXZ(packed); err != nil {
+		return dst, fmt.Errorf("unpack xz: %w", err)
+	}
+	d.src.Reset(packed)
+	r, err := xz.ReaderConfig{DictCap: 1 << 16, SingleStream: true}.NewReader(&d.src)
+	if err != nil {
+		return dst, fmt.Errorf("unpack xz: %w", err)
+	}
+	return readUpTo(dst, r, limit)
+}
+
+// checkXZ refuses streams whose dictionary is too big: the library reserves what
+// the header asks for. The layout is that of the .xz file format 1.2.1, sections
+// 2.1.1, 3.1 and 5.3.1: a stream header, then the header of the first block, here
+// with one filter, LZMA2. liblzma puts the sizes into it.
+func checkXZ(packed []byte) error {
+	const streamHeader, lzma2 = 12, 0x21
+	if len(packed) < streamHeader+2 {
+		return io.ErrUnexpectedEOF
+	}
+	flags, filter := packed[streamHeader+1], packed[streamHeader+2:]
+	for _, sized := range []byte{0x40, 0x80} { // packed, unpacked
+		if flags&sized != 0 {
+			_, n := binary.Uvarint(filter)
+			filter = filter[max(n, 0):]
+		}
+	}
+	if flags&3 != 0 || len(filter) < 3 || filter[0] != lzma2 || filter[1] != 1 {
+		return errors.New("the first block has other filters than LZMA2")
+	}
+	bits := filter[2]
+	if size := (2 | uint64(bits&1)) << (bits/2 + 11); bits > 40 || size > maxDictionary {
+		return fmt.Errorf("the dictionary is too big (%#x)", bits)
+	}
+	return nil
+}
+
+// readUpTo reads limit bytes, or less where the text is shorter.
+func readUpTo(dst []byte, r io.Reader, limit int) ([]byte, error) {
+	end := len(dst) + limit
+	for len(dst) < end {
+		if len(dst) == cap(dst) {
+			dst = append(dst, 0)[:len(dst)]
+		}
+		n, err := r.Read(dst[len(dst):min(cap(dst), end)])
+		dst = dst[:len(dst)+n]
+		if errors.Is(err, io.EOF) {
+			return dst, nil
+		}
+		if err != nil {
+			return dst, fmt.Errorf("unpack: %w", err)
+		}
+	}
+	return dst, nil
+}
+
+// unpackLZ4 unpacks what systemd stores: the size as 64 bits and one LZ4 block
+// (systemd v257, src/basic/compress.c, compress_blob_lz4; the format is LZ4's
+// lz4_Block_format.md). The libraries' decoders take all of a block or nothing; a
+// payload of many MiB must not cost more than the beginning that is wanted.
+func unpackLZ4(dst, packed []byte, limit int) ([]byte, error) {
+	if len(packed) < 8 {
+		return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+	}
+	size := binary.LittleEndian.Uint64(packed)
+	if size < uint64(limit) {
+		limit = int(size)
+	}
+	base, end := len(dst), len(dst)+limit
+	src := packed[8:]
+	for len(dst) < end {
+		var n int
+		var err error
+		if len(src) == 0 {
+			return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+		}
+		token := src[0]
+		if n, src, err = lz4Length(src[1:], token>>4); err != nil {
+			return dst, err
+		}
+		if n > len(src) {
+			return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+		}
+		dst = append(dst, src[:min(n, end-len(dst))]...)
+		src = src[n:]
+		if len(dst) == end {
+			break
+		}
+		if len(src) < 2 {
+			return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+		}
+		back := int(binary.LittleEndian.Uint16(src))
+		if n, src, err = lz4Length(src[2:], token&15); err != nil {
+			return dst, err
+		}
+		if back == 0 || back > len(dst)-base {
+			return dst, errors.New("unpack lz4: a match lies before the beginning")
+		}
+		dst = repeat(dst, back, min(n+4, end-len(dst)))
+	}
+	return dst, nil
+}
+
+// lz4Length completes a length whose first four bits are given.
+func lz4Length(src []byte, four byte) (n int, rest []byte, err error) {
+	n = int(four)
+	if four < 15 {
+		return n, src, nil
+	}
+	for i, b := range src {
+		n += int(b)
+		if b < 255 {
+			return n, src[i+1:], nil
+		}
+	}
+	return 0, nil, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+}
+
+// repeat appends n bytes that begin back bytes before the end, which may be less
+// than n.
+func repeat(dst []byte, back, n int) []byte {
+	for n > 0 {
+		from := len(dst) - back
+		part := min(n, back)
+		dst = append(dst, dst[from:from+part]...)
+		n -= part
+	}
+	return dst
+}

@@ -1,0 +1,134 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pullcause/logtail"
+	"pullcause/logtail/journal/journaltest"
+)
+
+func TestMain(m *testing.M) {
+	journaltest.Child()
+	goleak.VerifyTestMain(m)
+}
+
+// installations are the systemds that can be had here: the machine's and a newer one.
+func installations(t *testing.T) []journaltest.Systemd {
+	t.Helper()
+	host, err := journaltest.Host()
+	if err != nil {
+		cannot(t, err)
+	}
+	newer, err := journaltest.Newer(t.Context(), "../../bin")
+	if err != nil {
+		cannot(t, err)
+	}
+	return []journaltest.Systemd{host, newer}
+}
+
+// cannot skips a test that cannot run here, which on CI is a failure.
+func cannot(t testing.TB, why error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("cannot run, and on CI it must: %v", why)
+	}
+	t.Skip(why)
+}
+
+// read is an entry as this package or journalctl reads it.
+type read struct {
+	cursor  string
+	message []byte
+	has     bool
+}
+
+// readAll reads all entries of a copied journal that fit the matches.
+func readAll(t testing.TB, dir string, matches ...match) (all []read, losses []logtail.Loss) {
+	t.Helper()
+	r := newReader(roots{dirs: []string{dir}, copied: true}, matches, func(l logtail.Loss) { losses = append(losses, l) })
+	defer r.close()
+	r.refresh(time.Now())
+	var v values
+	for f := r.next(); f != nil; f = r.next() {
+		if err := f.readValues(&v); err != nil {
+			if !r.corrupted(f, []error{err}) {
+				r.advance(f)
+			}
+			continue
+		}
+		all = append(all, read{markOf(f.head.sequence, &f.next).String(), bytes.Clone(v.message), v.has[message]})
+		r.advance(f)
+	}
+	return all, losses
+}
+
+// ask asks journalctl for the same.
+func ask(t testing.TB, s journaltest.Systemd, dir string, matches ...match) (all []read) {
+	t.Helper()
+	var names []string
+	for _, m := range matches {
+		names = append(names, string(m.payload))
+	}
+	lines, err := s.Read(context.Background(), dir, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		all = append(all, read{l.Cursor, l.Message, l.HasMessage})
+	}
+	return all
+}
+
+func compareReads(t testing.TB, got, want []read) {
+	t.Helper()
+	for i := range min(len(got), len(want)) {
+		g, w := got[i], want[i]
+		w.message = w.message[:min(len(w.message), logtail.MaxLine)]
+		if g.cursor != w.cursor || g.has != w.has || !bytes.Equal(g.message, w.message) {
+			t.Fatalf("entry %d:\n got %s %.100q (%d bytes)\nwant %s %.100q (%d bytes)", i, g.cursor, g.message, len(g.message), w.cursor, w.message, len(w.message))
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("got %d entries, want %d", len(got), len(want))
+	}
+}
+
+// TestJournalctl compares what is read of random files, of all formats that each
+// systemd writes, with what journalctl reads.
+func TestJournalctl(t *testing.T) {
+	const files = 5 // of each format: 240 in all
+	ours := []match{
+		newMatch("_SYSTEMD_UNIT", "containerd.service"), newMatch("_SYSTEMD_UNIT", "kubelet.service"),
+		newMatch("SYSLOG_IDENTIFIER", "kubelet"), newMatch("UNIT", "kubelet.service"),
+	}
+	for _, s := range installations(t) {
+		for _, format := range s.Formats() {
+			t.Run(fmt.Sprintf("systemd %d %s", s.Version, format), func(t *testing.T) {
+				t.Parallel()
+				for i := range files {
+					dir := t.TempDir()
+					r := rand.New(rand.NewPCG(uint64(i), 0))
+					if err := s.Write(t.Context(), filepath.Join(dir, "x.journal"), format, journaltest.Random(r, 200)); err != nil {
+						t.Fatal(err)
+					}
+					for _, matches := range [][]match{ours, ours[2:]} {
+						got, losses := readAll(t, dir, matches...)
+						if len(losses) > 0 {
+							t.Errorf("got losses %+v, want none", losses)
+						}
+						compareReads(t, got, ask(t, s, dir, matches...))
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,305 @@
+package journal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"pullcause/logtail"
+)
+
+// reader reads the entries of interest of all files of a journal in their order.
+//
+// It works in turns. [reader.refresh] looks for files and takes notice of what was
+// added to each; after it, [reader.next] goes through the entries until there are no
+// more. Files are kept open until they are read to their end, whatever their name
+// is then.
+type reader struct {
+	roots
+	matches []match
+	codecs  decompressor
+	lost    func(logtail.Loss)
+
+	// origin is where reading begins if it was begun before, else since is the time
+	// to begin at, in µs since 1970. Both stay as they are while files are read: one
+	// that could not be opened is read from there too.
+	origin *cursor
+	since  uint64
+
+	files    []*file // open, in their order
+	done     []os.FileInfo
+	refused  []refusal
+	found    []bool  // by match: an entry has it
+	users    []found // files of others, which have numbers of the same sequence
+	problems []problem
+	again    bool // something could not be opened and may be later
+
+	// ends is, by sequence, the number before which each entry is read, lost and
+	// counted, or known to be in a file.
+	ends      map[id128]uint64
+	accounted bool
+
+	last     *cursor // behind the entry read last; nil if none was
+	lastRoot int
+	moment   []uint64 // the xor of those of its moment
+}
+
+// refusal is a file that cannot be read, and why.
+type refusal struct {
+	problem
+	info os.FileInfo
+}
+
+func newReader(r roots, matches []match, lost func(logtail.Loss)) *reader {
+	return &reader{roots: r, matches: matches, lost: lost, found: make([]bool, len(matches)), ends: make(map[id128]uint64)}
+}
+
+// refresh takes notice of what is new.
+func (r *reader) refresh(now time.Time) {
+	var scanned bool
+	if scanned = r.again || r.changed(now); scanned {
+		r.scan()
+	}
+	// The newest first: what journald wrote to a file before it began the next one is
+	// then seen before anything in that one is handed over.
+	for _, f := range slices.Backward(slices.Clone(r.files)) {
+		r.update(f)
+	}
+	if scanned {
+		r.account()
+	}
+}
+
+// scan looks for files that have come, were renamed or were removed.
+func (r *reader) scan() {
+	listed, problems := r.list()
+	r.problems, r.again, r.users = problems, false, nil
+	r.forgetRemoved(listed)
+	for _, l := range listed {
+		if l.kind == others {
+			r.users = append(r.users, l)
+			continue
+		}
+		if i := slices.IndexFunc(r.files, func(f *file) bool { return os.SameFile(f.info, l.info) }); i >= 0 {
+			r.files[i].path = l.path
+			r.files[i].final = l.kind == closed
+			continue
+		}
+		if r.isDone(l) {
+			continue
+		}
+		if err := r.open(l); err != nil {
+			r.refuse(l, err)
+		}
+	}
+	slices.SortStableFunc(r.files, byAge)
+}
+
+// byAge orders the files of one sequence by their numbers, others by time.
+func byAge(a, b *file) int {
+	if a.head.sequence == b.head.sequence {
+		return cmp.Compare(a.head.headSeqnum, b.head.headSeqnum)
+	}
+	return cmp.Compare(a.head.headTime, b.head.headTime)
+}
+
+// forgetRemoved forgets files that exist no longer. One that is open is read to
+// its end first.
+func (r *reader) forgetRemoved(listed []found) {
+	exists := func(info os.FileInfo) bool {
+		return slices.ContainsFunc(listed, func(l found) bool { return os.SameFile(l.info, info) })
+	}
+	r.done = slices.DeleteFunc(r.done, func(info os.FileInfo) bool { return !exists(info) })
+	r.refused = slices.DeleteFunc(r.refused, func(f refusal) bool { return !exists(f.info) })
+	for _, f := range r.files {
+		// journald notices within seconds that its file was removed, and begins another.
+		f.final = f.final || !exists(f.info) && time.Since(f.grown) > removedGrace
+	}
+}
+
+// removedGrace is how long a file that was removed is still looked at after the
+// last entry.
+const removedGrace = 10 * time.Second
+
+func (r *reader) isDone(l found) bool {
+	return slices.ContainsFunc(r.done, func(info os.FileInfo) bool { return os.SameFile(info, l.info) }) ||
+		slices.ContainsFunc(r.refused, func(f refusal) bool { return os.SameFile(f.info, l.info) })
+}
+
+func (r *reader) open(l found) error {
+	osFile, err := os.Open(l.path)
+	if err != nil {
+		return err
+	}
+	size := func() (int64, error) {
+		info, err := osFile.Stat()
+		if err != nil {
+			return 0, err
+		}
+		return info.Size(), nil
+	}
+	f := newFile(osFile, size, r.matches, &r.codecs)
+	f.path, f.root, f.final, f.grown = l.path, l.root, l.kind == closed, time.Now()
+	if f.info, err = osFile.Stat(); err == nil {
+		_, err = f.readHeader()
+	}
+	if err != nil {
+		f.close()
+		return err
+	}
+	r.files = append(r.files, f)
+	return nil
+}
+
+// refuse notes that a file cannot be read.
+func (r *reader) refuse(l found, err error) {
+	var unsupported unsupportedError
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errEmpty) || errors.Is(err, errNoJournal) && l.kind == active:
+		r.again = true // it is being made, or was renamed meanwhile
+	case errors.Is(err, fs.ErrPermission):
+		r.again = true
+		r.problems = append(r.problems, problem{l.path, err})
+	case errors.As(err, &unsupported):
+		r.refused = append(r.refused, refusal{problem{l.path, err}, l.info})
+		r.lose(logtail.LostUnsupported, 1, l.path+": "+err.Error())
+	default:
+		if _, err := os.Stat(l.path); err != nil {
+			return // it was removed as we looked
+		}
+		r.refused = append(r.refused, refusal{problem{l.path, err}, l.info})
+		r.lose(logtail.LostCorrupt, 1, l.path+": "+err.Error())
+	}
+}
+
+func (r *reader) lose(reason string, n uint64, detail string) {
+	r.lost(logtail.Loss{Reason: reason, Count: int64(min(n, 1<<62)), Detail: detail})
+}
+
+// update takes notice of what was added to a file.
+func (r *reader) update(f *file) {
+	if f.finished {
+		return
+	}
+	final := f.final
+	changed, err := f.readHeader()
+	if err != nil {
+		r.failed(f, err)
+		return
+	}
+	if !f.placed && r.isBeforeStart(f) {
+		f.placed, f.finished = true, true
+		return
+	}
+	if changed || !f.placed {
+		f.grown = time.Now()
+		if r.corrupted(f, f.count()) {
+			return
+		}
+		for i, l := range f.chains {
+			r.found[i] = r.found[i] || l.data != 0
+		}
+	}
+	f.steady = f.head.state != stateOnline || time.Since(f.grown) > linkTime
+	if !f.placed {
+		r.place(f)
+	}
+	f.finished = final || f.head.state == stateArchived
+}
+
+// linkTime is more than journald needs to write one entry.
+const linkTime = 100 * time.Millisecond
+
+// next returns the file whose next entry is the first of all, with the entry in
+// it; nil if there is none. Call advance when it has been read.
+func (r *reader) next() *file {
+	var first *file
+	for i := 0; i < len(r.files); i++ {
+		f := r.files[i]
+		ok, errs := r.peek(f)
+		if r.corrupted(f, errs) {
+			i--
+			continue
+		}
+		if ok && (first == nil || f.next.compare(&first.next, f.head.sequence == first.head.sequence) < 0) {
+			first = f
+		}
+	}
+	if first == nil {
+		r.settle()
+	}
+	return first
+}
+
+// peek is the file's, without entries that were read in another folder.
+func (r *reader) peek(f *file) (ok bool, errs []error) {
+	for {
+		ok, more := f.peek()
+		errs = append(errs, more...)
+		if !ok || !r.isCopy(f) {
+			return ok, errs
+		}
+		f.advance()
+	}
+}
+
+// advance passes the entry that next found.
+func (r *reader) advance(f *file) {
+	r.remember(f)
+	f.advance()
+}
+
+// settle closes the files that are read to their end.
+func (r *reader) settle() {
+	for _, f := range slices.Clone(r.files) {
+		f.exhausted()
+		if f.finished {
+			r.done = append(r.done, f.info)
+			r.drop(f)
+		}
+	}
+}
+
+func (r *reader) drop(f *file) {
+	r.files = slices.DeleteFunc(r.files, func(g *file) bool { return g == f })
+	f.close()
+}
+
+// corrupted counts what could not be read. It reports whether the file is gone as
+// a whole.
+func (r *reader) corrupted(f *file, errs []error) (gone bool) {
+	if len(errs) == 0 {
+		return false
+	}
+	if f.gone() {
+		r.vanished(f)
+		return true
+	}
+	for _, err := range errs {
+		r.lose(logtail.LostCorrupt, 1, fmt.Sprintf("%s: %v", f.path, err))
+	}
+	return false
+}
+
+// failed gives up a file whose header cannot be read any more.
+func (r *reader) failed(f *file, err error) {
+	if errors.Is(err, errNoJournal) {
+		r.vanished(f)
+		return
+	}
+	r.refused = append(r.refused, refusal{problem{f.path, err}, f.info})
+	r.lose(logtail.LostCorrupt, 1, fmt.Sprintf("%s: %v", f.path, err))
+	r.drop(f)
+}
+
+// close closes all files.
+func (r *reader) close() {
+	for _, f := range r.files {
+		f.close()
+	}
+	r.files = nil
+}
