@@ -29,10 +29,18 @@ type Config struct {
 
 // SourcesConfig says which logs are read.
 type SourcesConfig struct {
-	Auto     bool         `json:"auto" help:"find the known logs of runtimes and kubelet"`
-	Files    []SourceFile `json:"files" help:"further log files: a path, or containerd:PATH, kubelet:PATH, crio:PATH, dockerd:PATH"`
-	Lookback Lookback     `json:"lookback" help:"how far back to read at the very first start; all reads from the beginning" max:"8760h"`
-	Poll     Duration     `json:"poll" help:"how often files are looked at where no notification arrives" min:"10ms" max:"1h"`
+	Auto     bool          `json:"auto" help:"find the systemd journal and the known log files of runtimes and kubelet"`
+	Journal  JournalConfig `json:"journal"`
+	Files    []SourceFile  `json:"files" help:"further log files: a path, or containerd:PATH, kubelet:PATH, crio:PATH, dockerd:PATH"`
+	Lookback Lookback      `json:"lookback" help:"how far back to read at the very first start; all reads from the beginning" max:"8760h"`
+	Poll     Duration      `json:"poll" help:"how often files are looked at where no notification arrives" min:"10ms" max:"1h"`
+}
+
+// JournalConfig adds to the units and identifiers that are known. Naming any has the
+// journal read even where sources.auto is off.
+type JournalConfig struct {
+	Units       []SystemdUnit `json:"units" help:"further systemd units whose lines in the journal are read, such as my-containerd.service"`
+	Identifiers []Identifier  `json:"identifiers" help:"likewise, syslog identifiers; only root's own lines on standard output count"`
 }
 
 // PullsConfig says when a pull attempt is whole and when an outage is over.
@@ -147,6 +155,7 @@ func Default() Config {
 		HostRoot: "/",
 		Sources: SourcesConfig{
 			Auto:     true,
+			Journal:  JournalConfig{Units: []SystemdUnit{}, Identifiers: []Identifier{}},
 			Files:    []SourceFile{},
 			Lookback: Lookback{For: 5 * time.Minute},
 			Poll:     Duration(time.Second),
@@ -193,6 +202,8 @@ func (c Config) Effective() Config {
 
 func (c Config) clone() Config {
 	c.Sources.Files = slices.Clone(c.Sources.Files)
+	c.Sources.Journal.Units = slices.Clone(c.Sources.Journal.Units)
+	c.Sources.Journal.Identifiers = slices.Clone(c.Sources.Journal.Identifiers)
 	c.OTLP.Logs.Headers = cloneMap(c.OTLP.Logs.Headers)
 	c.OTLP.Metrics.Headers = cloneMap(c.OTLP.Metrics.Headers)
 	c.Resource.Attributes = cloneMap(c.Resource.Attributes)

@@ -185,6 +185,10 @@ func (k Key) Want() string {
 		return "a duration with its unit, from " + k.min + " to " + k.max
 	case reflect.TypeFor[Lookback](): // max is a year: nobody reaches it but by mistake
 		return `a duration with its unit, such as 5m, or "all"`
+	case reflect.TypeFor[[]SystemdUnit]():
+		return "a list of systemd units, such as containerd.service"
+	case reflect.TypeFor[[]Identifier]():
+		return "a list of syslog identifiers, such as kubelet"
 	case reflect.TypeFor[[]SourceFile]():
 		return "a list of absolute paths, each with or without containerd:, kubelet:, crio: or dockerd: before it"
 	}

@@ -100,6 +100,37 @@ func (f SourceFile) MarshalText() ([]byte, error) {
 	return []byte(f.Program + ":" + f.Path), nil
 }
 
+// SystemdUnit is the name of a unit, such as containerd.service.
+type SystemdUnit string
+
+// UnmarshalText reads a name; one without a type is a service's, as everywhere in
+// systemd.
+func (u *SystemdUnit) UnmarshalText(text []byte) error {
+	name := string(text)
+	if !isWord(name) {
+		return errors.New("no unit")
+	}
+	if !strings.Contains(name, ".") {
+		name += ".service"
+	}
+	*u = SystemdUnit(name)
+	return nil
+}
+
+// Identifier is the name that a program writes to the journal under, such as kubelet.
+type Identifier string
+
+// UnmarshalText reads a name.
+func (i *Identifier) UnmarshalText(text []byte) error {
+	if !isWord(string(text)) {
+		return errors.New("no identifier")
+	}
+	*i = Identifier(text)
+	return nil
+}
+
+func isWord(s string) bool { return s != "" && !strings.ContainsAny(s, " \t\r\n=,/\x00") }
+
 func cloneMap(m map[string]string) map[string]string {
 	if m == nil {
 		return map[string]string{}

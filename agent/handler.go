@@ -8,8 +8,8 @@ import (
 	"pullcause/logtail"
 )
 
-// handler takes the records of one source into the pipeline. It puts together
-// records of several lines and counts what was passed and lost.
+// handler takes the records of one source into the pipeline. It counts what was
+// passed and lost.
 type handler struct {
 	// ctx ends the wait for room in the queue when the agent stops: Handle is
 	// called by Source.Run, which has no context to pass.
@@ -19,38 +19,25 @@ type handler struct {
 	// moved is called when the position has moved.
 	moved func()
 
+	lines    detect.Assembler
 	detector detect.Detector
-	partial  []byte // the lines of an unfinished record
-	first    logtail.Record
 	signals  []detect.Signal
 }
 
 // Handle implements [logtail.Handler].
 func (h *handler) Handle(rec logtail.Record) (more bool) {
-	if len(h.partial) == 0 {
-		if !detect.Unfinished(rec.Body) {
-			h.detect(rec)
-			return false
-		}
-		h.first = rec
-	} else {
-		h.partial = append(h.partial, '\n')
-	}
-	h.partial = append(h.partial, rec.Body...)
-	if detect.Unfinished(h.partial) {
-		return true
-	}
-	if detect.GaveUp(h.partial) {
+	h.lines.Expire(rec.Time, h.assembled)
+	return h.lines.Add(rec, h.assembled)
+}
+
+func (h *handler) assembled(rec logtail.Record, cut bool) {
+	if cut {
 		h.Lost(logtail.Loss{
 			Source: h.source, Reason: logtail.LostRecordTooLong, Count: 1,
-			Detail: "a record of several lines is longer than is read; its end is left out",
+			Detail: "a record of several lines is longer than is read, or its writer ended before it; what is left is told without its end",
 		})
 	}
-	whole := h.first
-	whole.Body, whole.End = h.partial, rec.End
-	h.detect(whole)
-	h.partial = h.partial[:0]
-	return false
+	h.detect(rec)
 }
 
 func (h *handler) detect(rec logtail.Record) {
@@ -68,9 +55,14 @@ func (h *handler) detect(rec logtail.Record) {
 
 // Progress implements [logtail.Handler].
 func (h *handler) Progress(p logtail.Progress) {
-	pos := p.Pos
-	if len(h.partial) > 0 {
-		pos = h.first.Pos
+	now := p.Time
+	if now.IsZero() {
+		now = time.Now() // it has read all there is
+	}
+	h.lines.Expire(now, h.assembled)
+	pos, unfinished := h.lines.Begin()
+	if !unfinished {
+		pos = p.Pos
 	}
 	h.pipe.ledger.Reached(pos)
 	h.pipe.metrics.Passed(h.source, p.Lines, p.Bytes)
@@ -79,6 +71,9 @@ func (h *handler) Progress(p logtail.Progress) {
 
 // Lost implements [logtail.Handler].
 func (h *handler) Lost(l logtail.Loss) {
+	if l.Reason == logtail.LostSuppressed {
+		h.pipe.metrics.Suppressed(l.Unit, l.Count)
+	}
 	h.pipe.metrics.Lost(l.Reason, max(l.Count, 1))
 	h.pipe.lost(l)
 }

@@ -35,7 +35,7 @@ func (a *Agent) serve(ctx context.Context) error {
 	details := debug.NewDebug(debug.DebugConfig{
 		NodeName: a.node.Name, Version: a.version,
 		Incidents: a.pipe.all, Incident: a.pipe.incident, Attempts: a.pipe.attempts,
-		Sources:  a.sources.status,
+		Sources: a.sources.status, Candidates: a.sources.candidates,
 		Node:     func() any { return a.node },
 		Delivery: func() any { return a.exporter.Status() },
 		Config:   func() any { return a.cfg.Redacted() },
@@ -69,7 +69,7 @@ func (a *Agent) ready() (ok bool, why string) {
 // readable says in one sentence why nothing at all can be read.
 func readable(sources []logtail.Status) (ok bool, why string) {
 	if len(sources) == 0 {
-		return false, "no log of a runtime or kubelet was found; name one with sources.files"
+		return false, "no log of a runtime or kubelet was found: neither a systemd journal nor one of the known files is there below host_root; mount the node's /var/log and /run/log, or name a file with sources.files"
 	}
 	for _, s := range sources {
 		if s.State == logtail.StateReading {

@@ -1,7 +1,11 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,12 +15,20 @@ import (
 	"pullcause/agent/detect"
 	"pullcause/logtail"
 	"pullcause/logtail/file"
+	"pullcause/logtail/journal"
 	"pullcause/logtail/watch"
 )
 
 // lookAgain is how often known places are looked at for logs that were not
 // there when the agent started.
 const lookAgain = time.Minute
+
+// firstLook is how long sources may take until it is said that none can be read.
+const firstLook = 5 * time.Second
+
+// journalName is the name of the source that reads the journal. Its position is
+// stored under it.
+const journalName = "journal"
 
 // sources are the logs that are being followed. More may be found while the
 // agent runs: a runtime that is installed later writes its log later.
@@ -30,11 +42,14 @@ type sources struct {
 
 	mu      sync.Mutex
 	running []logtail.Source
+	journal *journal.Source // one of running; nil if the journal is not read
 	wg      sync.WaitGroup
+
+	complaint string // why nothing can be read, as logged last
 }
 
-// run follows the configured files and, unless sources.auto is off, the known
-// ones that exist, until ctx ends.
+// run follows the configured files and units and, unless sources.auto is off, the
+// journal and the known files that exist, until ctx ends.
 func (s *sources) run(ctx context.Context) error {
 	defer s.wg.Wait()
 	for _, f := range s.cfg.Sources.Files {
@@ -42,26 +57,27 @@ func (s *sources) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.cfg.Sources.Auto {
-		<-ctx.Done()
-		return nil
-	}
-	ticker := time.NewTicker(lookAgain)
-	defer ticker.Stop()
+	timer := time.NewTimer(firstLook)
+	defer timer.Stop()
 	for {
 		if err := s.discover(ctx); err != nil {
 			return err
 		}
 		select {
-		case <-ticker.C:
+		case <-timer.C:
 		case <-ctx.Done():
 			return nil
 		}
+		timer.Reset(lookAgain)
+		s.complain()
 	}
 }
 
-// discover follows the known files that have come to be.
+// discover follows what has come to be.
 func (s *sources) discover(ctx context.Context) error {
+	if err := s.discoverJournal(ctx); err != nil || !s.cfg.Sources.Auto {
+		return err
+	}
 	for _, known := range file.Known(s.cfg.HostRoot) {
 		if _, err := os.Stat(known.Path); err != nil || s.followed(known.Path) {
 			continue
@@ -72,6 +88,15 @@ func (s *sources) discover(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// complain logs why nothing at all can be read, once for each reason.
+func (s *sources) complain() {
+	ok, why := readable(s.status())
+	if !ok && why != s.complaint {
+		s.log.Error("nothing can be read", "reason", why)
+	}
+	s.complaint = why
 }
 
 func (s *sources) followed(path string) bool {
@@ -90,31 +115,93 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 	cfg := file.Config{
 		Path: path, Program: program, Name: name,
 		Poll:     time.Duration(s.cfg.Sources.Poll),
-		Lookback: s.cfg.Sources.Lookback.For,
+		Lookback: s.lookback(),
 		LineTime: func(line []byte) (time.Time, bool) { return detect.LineTime(line, time.Now(), s.node.zone) },
 		Filter:   detect.Find,
+		Start:    s.position(name),
 		Watcher:  s.watcher,
 		Logger:   s.log,
-	}
-	if s.cfg.Sources.Lookback.All {
-		cfg.Lookback = -1
-	}
-	if at, ok := s.start[name]; ok {
-		cfg.Start = &at
 	}
 	source, err := file.New(cfg)
 	if err != nil {
 		return err
 	}
+	s.launch(ctx, source)
+	return nil
+}
+
+// lookback is how far to go back at the first start; less than 0 is all.
+func (s *sources) lookback() time.Duration {
+	if s.cfg.Sources.Lookback.All {
+		return -1
+	}
+	return s.cfg.Sources.Lookback.For
+}
+
+// position is where a source goes on; nil at its first start.
+func (s *sources) position(name string) *logtail.Position {
+	if at, ok := s.start[name]; ok {
+		return &at
+	}
+	return nil
+}
+
+// discoverJournal follows the journal once there is one, or at once if a unit of it
+// was configured.
+func (s *sources) discoverJournal(ctx context.Context) error {
+	roots, follow := journal.Roots(s.cfg.HostRoot), s.journalUnits()
+	named := len(s.cfg.Sources.Journal.Units)+len(s.cfg.Sources.Journal.Identifiers) > 0
+	if s.journalSource() != nil || len(follow) == 0 || !named && !journal.Present(roots) {
+		return nil
+	}
+	source, err := journal.New(journal.Config{
+		Roots: roots, Machine: s.node.HostID, Follow: follow, Name: journalName,
+		Poll: time.Duration(s.cfg.Sources.Poll), Lookback: s.lookback(),
+		Filter: detect.Find, Start: s.position(journalName), Watcher: s.watcher, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.log.Info("reading the journal", "folders", roots)
+	s.mu.Lock()
+	s.journal = source
+	s.mu.Unlock()
+	s.launch(ctx, source)
+	return nil
+}
+
+func (s *sources) journalSource() *journal.Source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.journal
+}
+
+// journalUnits are the known units and identifiers, unless sources.auto is off, and
+// the configured ones.
+func (s *sources) journalUnits() []journal.Candidate {
+	var all []journal.Candidate
+	if s.cfg.Sources.Auto {
+		all = journal.Known()
+	}
+	for _, unit := range s.cfg.Sources.Journal.Units {
+		all = append(all, journal.Candidate{Unit: string(unit), Distribution: configured})
+	}
+	for _, name := range s.cfg.Sources.Journal.Identifiers {
+		all = append(all, journal.Candidate{Identifier: string(name), Distribution: configured})
+	}
+	return all
+}
+
+// launch runs a source until ctx ends.
+func (s *sources) launch(ctx context.Context, source logtail.Source) {
 	s.mu.Lock()
 	s.running = append(s.running, source)
 	s.mu.Unlock()
 	s.wg.Go(func() {
 		if err := source.Run(ctx, s.handle(source)); err != nil {
-			s.log.Error("source ended", "source", name, "error", err)
+			s.log.Error("source ended", "source", source.Name(), "error", err)
 		}
 	})
-	return nil
 }
 
 // status is what each source tells about itself.
@@ -126,6 +213,47 @@ func (s *sources) status() []logtail.Status {
 		status[i] = source.Status()
 	}
 	return status
+}
+
+// configured stands for the distribution of what the configuration names.
+const configured = "the configuration"
+
+// candidates are the places where runtimes and kubelets log, and what is there.
+func (s *sources) candidates() []logtail.Candidate {
+	var all []logtail.Candidate
+	if j := s.journalSource(); j != nil {
+		all = j.Candidates()
+	} else {
+		for _, root := range journal.Roots(s.cfg.HostRoot) {
+			all = append(all, logtail.Candidate{Kind: "journal", Name: root, Detail: "no journal there"})
+		}
+	}
+	if s.cfg.Sources.Auto {
+		for _, known := range file.Known(s.cfg.HostRoot) {
+			all = append(all, s.candidate(known.Path, known.Program, known.Distribution))
+		}
+	}
+	for _, f := range s.cfg.Sources.Files {
+		all = append(all, s.candidate(filepath.Join(s.cfg.HostRoot, f.Path), f.Program, configured))
+	}
+	return all
+}
+
+// candidate tells about one file.
+func (s *sources) candidate(path, program, distribution string) logtail.Candidate {
+	c := logtail.Candidate{Kind: "file", Name: path, Program: program, Distribution: distribution, Detail: "no such file"}
+	for _, st := range s.status() {
+		if st.Name == sourceName(path) {
+			c.Found, c.Detail = st.State == logtail.StateReading, cmp.Or(st.Error, fmt.Sprintf("%d lines read", st.Lines))
+			return c
+		}
+	}
+	if _, err := os.Stat(path); err == nil {
+		c.Detail = "just found; it will be read within a minute"
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		c.Detail = err.Error()
+	}
+	return c
 }
 
 // sourceName is the name of the source that follows a file. Positions are

@@ -35,7 +35,10 @@ type DebugConfig struct {
 	Incident func(id string) (incident.Incident, []Attempt, bool)
 	// Attempts returns the last failed attempts, the newest first.
 	Attempts func() []Attempt
-	Sources  func() []logtail.Status
+	// Sources returns the logs that are read, Candidates all places where there could
+	// be one.
+	Sources    func() []logtail.Status
+	Candidates func() []logtail.Candidate
 	// Node, Delivery and Config return what their endpoint shows as JSON,
 	// without credentials. The page knows Delivery by the JSON names of
 	// export.Status.
@@ -87,7 +90,7 @@ func (d *debugHandler) endpoints() []endpoint {
 		{"/debug/incidents", "images that cannot be pulled, and the last that could not; ?limit=N of each", d.incidents},
 		{"/debug/incidents/{id}", "one of them, with its attempts and their log lines", d.incident},
 		{"/debug/attempts", "the last failed attempts, the newest first; ?limit=N", d.attempts},
-		{"/debug/sources", "the logs that are read, and how far", d.sources},
+		{"/debug/sources", "the logs that are read, how far, and what was found at each place where there could be one", d.sources},
 		{"/debug/delivery", "the receiver's last answer, and what waits for it", d.value(d.cfg.Delivery)},
 		{"/debug/node", "what is known of the machine", d.value(d.cfg.Node)},
 		{"/debug/config", "the effective configuration, secrets masked", d.value(d.cfg.Config)},

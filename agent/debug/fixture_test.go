@@ -108,13 +108,19 @@ func (w *world) handler() http.Handler {
 		Incident:  w.incident,
 		Attempts:  func() []debug.Attempt { return w.attempts },
 		Sources:   func() []logtail.Status { return w.sources },
-		Node:      func() any { return map[string]string{"name": w.node} },
-		Delivery:  func() any { return w.delivery },
-		Config:    func() any { return map[string]string{"host_root": "/host"} },
-		Loops:     func() []debug.Loop { return w.loops },
-		Ready:     func() (bool, string) { return w.notReady == "", w.notReady },
-		Pprof:     w.pprof,
-		Now:       func() time.Time { return now },
+		Candidates: func() []logtail.Candidate {
+			if len(w.sources) == 0 {
+				return nil
+			}
+			return []logtail.Candidate{{Kind: "unit", Name: "kubelet.service", Program: "kubelet", Found: true, Detail: "12 entries read"}}
+		},
+		Node:     func() any { return map[string]string{"name": w.node} },
+		Delivery: func() any { return w.delivery },
+		Config:   func() any { return map[string]string{"host_root": "/host"} },
+		Loops:    func() []debug.Loop { return w.loops },
+		Ready:    func() (bool, string) { return w.notReady == "", w.notReady },
+		Pprof:    w.pprof,
+		Now:      func() time.Time { return now },
 	})
 }
 

@@ -145,8 +145,9 @@ func (d *debugHandler) attempts(w http.ResponseWriter, r *http.Request) {
 
 func (d *debugHandler) sources(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
-		Sources []logtail.Status `json:"sources"`
-	}{append([]logtail.Status{}, d.cfg.Sources()...)})
+		Sources    []logtail.Status    `json:"sources"`
+		Candidates []logtail.Candidate `json:"candidates"`
+	}{append([]logtail.Status{}, d.cfg.Sources()...), append([]logtail.Candidate{}, d.cfg.Candidates()...)})
 }
 
 // value shows what a function of the configuration returns.

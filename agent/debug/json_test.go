@@ -67,6 +67,15 @@ var jsonTests = []struct{ path, want string }{
       "lag_seconds": 0,
       "wake": "inotify"
     }
+  ],
+  "candidates": [
+    {
+      "kind": "unit",
+      "name": "kubelet.service",
+      "program": "kubelet",
+      "found": true,
+      "detail": "12 entries read"
+    }
   ]
 }
 `},
@@ -93,7 +102,7 @@ var jsonTests = []struct{ path, want string }{
     "/debug/incidents": "images that cannot be pulled, and the last that could not; ?limit=N of each",
     "/debug/incidents/{id}": "one of them, with its attempts and their log lines",
     "/debug/node": "what is known of the machine",
-    "/debug/sources": "the logs that are read, and how far"
+    "/debug/sources": "the logs that are read, how far, and what was found at each place where there could be one"
   }
 }
 `},
@@ -119,7 +128,7 @@ func TestJSONOfNothing(t *testing.T) {
 	for path, want := range map[string]string{
 		"/debug/incidents": `{"open_total":0,"closed_total":0,"open":[],"closed":[]}`,
 		"/debug/attempts":  `{"attempts_total":0,"attempts":[]}`,
-		"/debug/sources":   "{\n  \"sources\": []\n}",
+		"/debug/sources":   "{\n  \"sources\": [],\n  \"candidates\": []\n}",
 		"/debug/delivery":  "null",
 	} {
 		if got := get(t, h, path).Body.String(); got != want+"\n" {

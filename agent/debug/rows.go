@@ -144,7 +144,7 @@ type sourceRow struct {
 func (p *page) sourceRow(s logtail.Status) sourceRow {
 	row := sourceRow{
 		Path: short(cmp.Or(s.Path, s.Name)), Program: short(s.Program), State: short(s.State),
-		Error: visible(s.Error, maxLong), Reading: s.State == logtail.StateReading,
+		Error: visible(cmp.Or(s.Error, strings.Join(s.Problems, "; ")), maxLong), Reading: s.State == logtail.StateReading,
 		LastRead: p.moment(s.LastRead), Lines: comma(s.Lines),
 	}
 	if s.Behind > 0 {

@@ -44,7 +44,8 @@ const (
 // lostReasons are all values of the label reason.
 var lostReasons = [...]string{
 	logtail.LostLineTooLong, logtail.LostRotation, logtail.LostBinary, logtail.LostPosition,
-	logtail.LostRecordTooLong, LostPullForgotten, LostIncidentEvicted,
+	logtail.LostRecordTooLong, logtail.LostVacuumed, logtail.LostCorrupt, logtail.LostUnsupported,
+	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted,
 	string(export.Refused), string(export.QueueFull), string(export.ShutDown),
 }
 
@@ -58,9 +59,10 @@ var (
 // Metrics are the agent's instruments. Its methods may be called from several
 // goroutines and cost little.
 type Metrics struct {
-	attempts, failures, bytes, lines, read, lost, records metric.Int64Counter
-	pulls, outages                                        metric.Float64Histogram
-	meter                                                 metric.Meter
+	attempts, failures, bytes, records metric.Int64Counter
+	lines, read, lost, suppressed      metric.Int64Counter
+	pulls, outages                     metric.Float64Histogram
+	meter                              metric.Meter
 
 	mu         sync.Mutex
 	registries map[string]bool
@@ -92,6 +94,7 @@ func newMetrics(meter metric.Meter, version string) (*Metrics, error) {
 	m.lines = counter("pullcause_source_lines_total", "Lines that a source has passed.")
 	m.read = counter("pullcause_source_bytes_total", "Bytes that a source has passed.")
 	m.lost = counter("pullcause_lost_total", "What was dropped, skipped or cut, by reason.")
+	m.suppressed = counter("pullcause_journal_suppressed_total", "Lines that journald says to have dropped because a unit wrote too many.")
 	m.records = counter("pullcause_export_records_total", "Records by what has become of them.")
 	m.pulls = histogram("pullcause_pull_duration_seconds", "How long attempts took, by result.", pullSeconds)
 	m.outages = histogram("pullcause_incident_duration_seconds", "How long incidents lasted until recovery.", outageSeconds)
@@ -210,6 +213,12 @@ func (m *Metrics) Lost(reason string, n int64) {
 	if n > 0 {
 		m.lost.Add(context.Background(), n, m.with("reason", reason))
 	}
+}
+
+// Suppressed counts n lines of a unit that journald has dropped. There are no more
+// units than are followed.
+func (m *Metrics) Suppressed(unit string, n int64) {
+	m.suppressed.Add(context.Background(), n, m.with("unit", unit))
 }
 
 // Settled counts n records of which something has become in the end, in the

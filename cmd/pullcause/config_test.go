@@ -20,6 +20,7 @@ func TestEveryKeyEverywhere(t *testing.T) {
 		"otlp.cubeapm": "http://cubeapm:3130", "server.listen": "127.0.0.1:1", "server.debug.listen": "127.0.0.1:2",
 		"otlp.logs.endpoint": "https://logs/in", "otlp.metrics.endpoint": "https://metrics/in",
 		"otlp.logs.tls.insecure": "true", "otlp.metrics.tls.insecure": "true",
+		"sources.journal.units": "a.service,b.service", "sources.journal.identifiers": "a,b",
 		"sources.lookback": "all", "incidents.max_open": "7", "sources.auto": "false", "server.debug.pprof": "true",
 	}
 	for _, key := range agent.Keys() {

@@ -17,9 +17,10 @@ import (
 
 // explainCmd diagnoses failed pulls in logs that lie somewhere.
 type explainCmd struct {
-	Files  []string `arg:"" optional:"" name:"file" help:"Logs to read; - or none for standard input. Formats may be mixed: containerd, kubelet, CRI-O, dockerd, journalctl, kubectl describe, kubectl get events."`
-	Output string   `short:"o" enum:"text,json" default:"text" help:"text, or json for one object a line."`
-	Zone   string   `default:"UTC" placeholder:"NAME" help:"Time zone of times that are written without one (the kubelet's are in the node's): UTC, Local, Europe/Berlin."`
+	Files   []string `arg:"" optional:"" name:"file" help:"Logs to read; - or none for standard input. Formats may be mixed: containerd, kubelet, CRI-O, dockerd, journalctl, kubectl describe, kubectl get events."`
+	Journal []string `placeholder:"DIR" help:"Folder with the files of a systemd journal, such as a copy of /var/log/journal or of one folder in it. May be given several times."`
+	Output  string   `short:"o" enum:"text,json" default:"text" help:"text, or json for one object a line."`
+	Zone    string   `default:"UTC" placeholder:"NAME" help:"Time zone of times that are written without one (the kubelet's are in the node's): UTC, Local, Europe/Berlin."`
 }
 
 // Help is printed below the flags.
@@ -30,7 +31,8 @@ Examples:
 
     journalctl -u kubelet -u containerd --since -1h | pullcause explain
     kubectl describe pod web-0 | pullcause explain
-    pullcause explain -o json /var/log/k3s.log`
+    pullcause explain -o json /var/log/k3s.log
+    pullcause explain --journal /mnt/node-7/var/log/journal`
 }
 
 // Run implements the command.
@@ -41,26 +43,41 @@ func (c *explainCmd) Run(ctx context.Context, std stdio) error {
 	}
 	out := bufio.NewWriter(std.Out)
 	x := &explainer{out: out, print: newPrinter(c.Output, out, isTerminal(std.Out)), zone: zone}
-	files := c.Files
-	if len(files) == 0 {
-		files = []string{"-"}
-	}
-	for _, name := range files {
-		if len(files) > 1 {
-			x.file = name
-		}
-		if err = x.explainFile(ctx, name, std.In); err != nil {
-			break
-		}
-	}
-	if err := errors.Join(err, out.Flush()); err != nil {
-		return err
-	}
-	for _, line := range x.cut {
+	err = errors.Join(x.explainAll(ctx, c, std.In), out.Flush())
+	for _, line := range x.notes {
 		fmt.Fprintf(std.Err, "pullcause: %s\n", line)
+	}
+	if err != nil {
+		return err
 	}
 	if x.found == 0 && isTerminal(std.Out) {
 		fmt.Fprintf(std.Err, "no failed pull in %d lines\n", x.lines)
+	}
+	return nil
+}
+
+// explainAll reads what the command names, up to the first that cannot be read.
+func (x *explainer) explainAll(ctx context.Context, c *explainCmd, stdin io.Reader) error {
+	files := c.Files
+	if len(files) == 0 && len(c.Journal) == 0 {
+		files = []string{"-"}
+	}
+	several := len(files)+len(c.Journal) > 1
+	for _, dir := range c.Journal {
+		if several {
+			x.file = dir
+		}
+		if err := x.explainJournal(ctx, dir); err != nil {
+			return err
+		}
+	}
+	for _, name := range files {
+		if several {
+			x.file = name
+		}
+		if err := x.explainFile(ctx, name, stdin); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -76,11 +93,11 @@ type explainer struct {
 	lines, found int
 	record       []byte // lines that may continue
 	first        int    // number of the record's first line
-	cut          []string
+	notes        []string
 }
 
-// maxCut bounds how many cut lines are reported by number.
-const maxCut = 10
+// maxNotes bounds how often it is told that something was not read.
+const maxNotes = 10
 
 func (x *explainer) explainFile(ctx context.Context, name string, stdin io.Reader) error {
 	x.ref = time.Now()
@@ -141,18 +158,17 @@ func (x *explainer) line(line []byte) {
 		x.record = append(x.record, line...)
 		return
 	}
-	x.detect(line)
+	x.detect(logtail.Record{Body: line, Observed: x.ref})
 }
 
 func (x *explainer) flush() {
 	if len(x.record) > 0 {
-		x.detect(x.record)
+		x.detect(logtail.Record{Body: x.record, Observed: x.ref})
 	}
 	x.record = x.record[:0]
 }
 
-func (x *explainer) detect(record []byte) {
-	rec := logtail.Record{Body: record, Observed: x.ref}
+func (x *explainer) detect(rec logtail.Record) {
 	detect.Detect(rec, x.zone, func(s detect.Signal) {
 		if !failedPull(s) {
 			return
@@ -179,18 +195,24 @@ func failedPull(s detect.Signal) bool {
 
 // noteCut notes a line that was longer than is read.
 func (x *explainer) noteCut(skipped int64) {
-	if skipped == 0 || len(x.cut) > maxCut {
-		return
-	}
-	if len(x.cut) == maxCut {
-		x.cut = append(x.cut, "more lines were cut")
+	if skipped == 0 {
 		return
 	}
 	name := x.file
 	if name != "" {
 		name += " "
 	}
-	x.cut = append(x.cut, fmt.Sprintf("%sline %d: read the first %d bytes, skipped %d", name, x.lines, logtail.MaxLine, skipped))
+	x.note("%sline %d: read the first %d bytes, skipped %d", name, x.lines, logtail.MaxLine, skipped)
+}
+
+// note keeps something for the end of the output.
+func (x *explainer) note(format string, args ...any) {
+	switch {
+	case len(x.notes) < maxNotes:
+		x.notes = append(x.notes, fmt.Sprintf(format, args...))
+	case len(x.notes) == maxNotes:
+		x.notes = append(x.notes, "more was not read")
+	}
 }
 
 // readLine returns the next line without its newline, at most

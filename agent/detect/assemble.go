@@ -1,0 +1,106 @@
+package detect
+
+import (
+	"slices"
+	"time"
+
+	"pullcause/logtail"
+)
+
+// Bounds of an [Assembler].
+const (
+	// maxWriters is how many writers may have an unfinished record at once.
+	maxWriters = 64
+	// maxSilence is how long the next line of a record is waited for. A program writes
+	// all of them at once; if it is killed in between, they never come.
+	maxSilence = 5 * time.Second
+)
+
+// Assembler puts records of several lines together, those of each writer by
+// themselves, whatever others write in between. The zero Assembler is ready.
+type Assembler struct {
+	open  []*assembly // the one begun first is first
+	spare []byte
+}
+
+// assembly is a record whose end has not come yet.
+type assembly struct {
+	logtail.Record        // its first line
+	text           []byte // all lines so far
+	last           time.Time
+}
+
+// Assembled receives whole records. The body is valid until it returns. cut is set
+// if the record lacks its end, because it is too long or the end did not come.
+type Assembled func(rec logtail.Record, cut bool)
+
+// Add takes the next line of a source. It reports whether the record of this
+// writer is unfinished.
+func (a *Assembler) Add(rec logtail.Record, emit Assembled) (more bool) {
+	i := slices.IndexFunc(a.open, func(p *assembly) bool { return p.Writer == rec.Writer })
+	if i < 0 {
+		if !rec.Broken && !Unfinished(rec.Body) {
+			emit(rec, false)
+			return false
+		}
+		if len(a.open) == maxWriters {
+			a.finish(0, true, emit)
+		}
+		a.open = append(a.open, &assembly{Record: rec, text: append(a.spare[:0], rec.Body...), last: rec.Time})
+		a.spare = nil
+		return true
+	}
+	p := a.open[i]
+	if !p.Broken {
+		p.text = append(p.text, '\n')
+	}
+	room := max(logtail.MaxLine-len(p.text), 0)
+	p.Truncated = p.Truncated || rec.Truncated || len(rec.Body) > room
+	p.text = append(p.text, rec.Body[:min(len(rec.Body), room)]...)
+	p.Broken, p.End, p.last = rec.Broken, rec.End, rec.Time
+	if p.Broken && len(rec.Body) <= room || Unfinished(p.text) {
+		return true
+	}
+	a.finish(i, GaveUp(p.text) || len(rec.Body) > room, emit)
+	return false
+}
+
+// Expire emits the records whose next line has not come for 5 s. now is the time of
+// what the source reads: that of its latest record, or the clock's once it has read
+// all there is. Records without a time do not expire.
+func (a *Assembler) Expire(now time.Time, emit Assembled) {
+	for i := 0; i < len(a.open); {
+		if last := a.open[i].last; last.IsZero() || now.Sub(last) <= maxSilence {
+			i++
+			continue
+		}
+		a.finish(i, true, emit)
+	}
+}
+
+// Flush emits what there is of all records.
+func (a *Assembler) Flush(emit Assembled) {
+	for len(a.open) > 0 {
+		a.finish(0, true, emit)
+	}
+}
+
+// Begin is where the first of the unfinished records begins; ok is false if there
+// is none.
+func (a *Assembler) Begin() (pos logtail.Position, ok bool) {
+	for i, p := range a.open {
+		if i == 0 || p.Pos.Before(pos) {
+			pos = p.Pos
+		}
+	}
+	return pos, len(a.open) > 0
+}
+
+func (a *Assembler) finish(i int, cut bool, emit Assembled) {
+	p := a.open[i]
+	a.open = slices.Delete(a.open, i, i+1)
+	whole := p.Record
+	whole.Body, whole.Broken = p.text, false
+	emit(whole, cut)
+	a.spare = p.text
+}
