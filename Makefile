@@ -21,7 +21,7 @@ help: ## list the targets
 build: ## build bin/pullcause
 	$(GOBUILD) -o $(BIN)/pullcause ./cmd/pullcause
 
-demo: build ## show it at work: as root with a real containerd, else on the recorded logs of a node (DEMOFLAGS=--once ends by itself)
+demo: build ## show it at work: as root with a real containerd, else on the recorded logs of a node (DEMOFLAGS=--once ends by itself, --journal logs to a real journald, as root only)
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname -s)" = Linux ]; then \
 	  cd test/lab && go build -o $(BIN)/lab ./cmd/lab && exec $(BIN)/lab demo --bin $(BIN) $(DEMOFLAGS); \
 	else echo "Not root on Linux, so no real containerd: playing the recorded logs of a node."; exec $(BIN)/pullcause demo $(DEMOFLAGS); fi

@@ -22,8 +22,11 @@ const patience = 15 * time.Second
 
 // StageConfig of a [Stage].
 type StageConfig struct {
-	// Files are values of sources.files.
+	// Files are values of sources.files; their paths begin at HostRoot, if it is set.
 	Files []string
+	// HostRoot is a folder with a node's file system, below which the agent finds
+	// logs by itself; empty if it is to read the Files only.
+	HostRoot string
 	// StateDir keeps the positions.
 	StateDir string
 	Version  string
@@ -46,7 +49,10 @@ func Start(ctx context.Context, c StageConfig) (*Stage, error) {
 		return nil, err
 	}
 	cfg := agent.Default()
-	cfg.Sources.Auto = false
+	cfg.Sources.Auto = c.HostRoot != ""
+	if c.HostRoot != "" {
+		cfg.HostRoot = c.HostRoot
+	}
 	cfg.Sources.Lookback = agent.Lookback{All: true}
 	cfg.Delivery.StateDir = c.StateDir
 	cfg.OTLP.Logs.Endpoint = receiver.URL()

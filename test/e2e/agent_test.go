@@ -5,15 +5,19 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"pullcause/agent/export/otlp/otlptest"
+	"pullcause/logtail/checkpoint"
+	"pullcause/test/lab"
 )
 
 // repository is where the agent's module begins, bin where the lab builds to.
@@ -28,20 +32,31 @@ const stopTimeout = 10 * time.Second
 // process is an agent that runs.
 type process struct {
 	cmd   *exec.Cmd
+	state string // its delivery.state_dir
 	ended chan error
 	log   bytes.Buffer // complete when it has ended
 	once  sync.Once
 }
 
 const config = `
-sources:
-  auto: false
-  files: ["containerd:%s"]
-  lookback: all
+%s
 delivery: {state_dir: %q}
 otlp: {logs: {endpoint: %q}}
 server: {listen: "127.0.0.1:0", debug: {listen: "127.0.0.1:0"}}
 `
+
+// logs says where a node's logs are: the part of a configuration, and the name of
+// the source that the agent makes of it.
+type logs struct{ config, source string }
+
+// logsOf returns the logs of a node: the journal, to be found below its root, or
+// containerd's file.
+func logsOf(n *lab.Node) logs {
+	if n.HostRoot != "" {
+		return logs{fmt.Sprintf("host_root: %q\nsources: {auto: true, lookback: all}", n.HostRoot), "journal"}
+	}
+	return logs{fmt.Sprintf("sources: {auto: false, files: [%q], lookback: all}", "containerd:"+n.LogFile), "file:" + n.LogFile}
+}
 
 // program is the agent's program, built once.
 var program = sync.OnceValues(func() (string, error) {
@@ -58,8 +73,8 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// startAgent runs the agent on a log of containerd; it knows nothing yet.
-func startAgent(t *testing.T, logFile string, r *otlptest.Receiver) *process {
+// startAgent runs the agent on a node's logs; it knows nothing yet.
+func startAgent(t *testing.T, l logs, r *otlptest.Receiver) *process {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -67,11 +82,12 @@ func startAgent(t *testing.T, logFile string, r *otlptest.Receiver) *process {
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(config, logFile, filepath.Join(dir, "state"), r.URL())
+	state := filepath.Join(dir, "state")
+	text := fmt.Sprintf(config, l.config, state, r.URL())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(path, "run", "--config", file), ended: make(chan error, 1)}
+	p := &process{cmd: exec.Command(path, "run", "--config", file), state: state, ended: make(chan error, 1)}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NODE_NAME=node-a"}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -99,6 +115,17 @@ func (p *process) stop(t *testing.T) {
 			t.Errorf("the agent did not stop within %s:\n%s", stopTimeout, p.log.Bytes())
 		}
 	})
+}
+
+// sources returns the names of all sources that the agent, which has ended, has
+// read anything of: it stores how far it came in each.
+func (p *process) sources(t *testing.T) []string {
+	t.Helper()
+	positions, err := checkpoint.Open(p.state).Load()
+	if err != nil {
+		t.Error(err)
+	}
+	return slices.Sorted(maps.Keys(positions))
 }
 
 // cannot skips a test that cannot run here, which on CI is a failure.

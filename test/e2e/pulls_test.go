@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,21 +13,28 @@ import (
 
 	"pullcause/agent/export"
 	"pullcause/agent/export/otlp/otlptest"
+	"pullcause/logtail/journal/journaltest"
 	"pullcause/test/lab"
 )
 
 // recordWait is how long records may take that are due after the last pull.
 const recordWait = 20 * time.Second
 
+// building is held while the lab builds containerd.
+var building sync.Mutex
+
 func TestPulls(t *testing.T) {
 	requireRoot(t)
 	t.Run("containerd 2.4", func(t *testing.T) {
 		t.Parallel()
-		c, err := lab.Build(t.Context(), bin, t.Logf)
-		if err != nil {
+		testPulls(t, lab.Options{Containerd: build(t)})
+	})
+	t.Run("containerd 2.4, journal", func(t *testing.T) {
+		t.Parallel()
+		if _, err := journaltest.Host(); err != nil {
 			cannot(t, err.Error())
 		}
-		testPulls(t, c)
+		testPulls(t, lab.Options{Containerd: build(t), Journal: true})
 	})
 	t.Run("containerd of the distribution", func(t *testing.T) {
 		t.Parallel()
@@ -34,12 +42,26 @@ func TestPulls(t *testing.T) {
 		if err != nil {
 			cannot(t, err.Error())
 		}
-		testPulls(t, c)
+		testPulls(t, lab.Options{Containerd: c})
 	})
 }
 
-func testPulls(t *testing.T, c lab.Containerd) {
-	node, err := lab.Start(t.Context(), lab.Options{Containerd: c, Logf: t.Logf})
+// build returns containerd 2.4; where two tests need it the second one waits.
+func build(t *testing.T) lab.Containerd {
+	t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	c, err := lab.Build(t.Context(), bin, t.Logf)
+	if err != nil {
+		cannot(t, err.Error())
+	}
+	return c
+}
+
+func testPulls(t *testing.T, o lab.Options) {
+	o.Logf = t.Logf
+	c := o.Containerd
+	node, err := lab.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +72,17 @@ func testPulls(t *testing.T, c lab.Containerd) {
 	})
 	scenarios := lab.Scenarios()
 	receiver := listen(t)
-	agent := startAgent(t, node.LogFile, receiver)
+	logs := logsOf(node)
+	agent := startAgent(t, logs, receiver)
 	results := map[string]lab.Result{}
 	err = node.Run(t.Context(), scenarios, func(s lab.Scenario, r lab.Result) { results[s.Name] = r })
 	if err != nil {
 		t.Fatal(err)
 	}
 	records := collect(t, receiver, agent, expected(c, scenarios))
+	if diff := cmp.Diff([]string{logs.source}, agent.sources(t)); diff != "" {
+		t.Errorf("sources that were read (-want +got):\n%s", diff)
+	}
 	for _, s := range scenarios {
 		t.Run(s.Name, func(t *testing.T) {
 			check(t, s.Expect(c), results[s.Name].Err, records[s.Image])
@@ -68,7 +94,7 @@ func testPulls(t *testing.T, c lab.Containerd) {
 	}
 	t.Run("a replay yields the same uids", func(t *testing.T) {
 		again := listen(t)
-		replay := startAgent(t, node.LogFile, again)
+		replay := startAgent(t, logs, again)
 		collect(t, again, replay, expected(c, scenarios))
 		if diff := cmp.Diff(uids(receiver.Records()), uids(again.Records())); diff != "" {
 			t.Errorf("uids by image (-first +replay):\n%s", diff)

@@ -2,7 +2,7 @@
 
 // Package lab is a Kubernetes node's image pulls in a box: a real containerd
 // pulls over CRI from a registry that fails on purpose, and writes the log
-// lines that it writes everywhere.
+// lines that it writes everywhere, to a file or to a real journald.
 //
 // Start at [Start], which brings a [Node] up, and [Node.Run], which plays the
 // [Scenarios] on it. All of it lives in a network namespace and a mount
@@ -27,6 +27,8 @@ type Options struct {
 	Containerd Containerd
 	// LogFormat is "text" or "json"; empty means text, as containerd does.
 	LogFormat string
+	// Journal makes containerd write to a journald of its own, instead of to a file.
+	Journal bool
 	// Pace is a pause between two pulls, as they seldom come at once.
 	Pace time.Duration
 	// Logf tells what the lab is doing; nil for silence.
@@ -37,8 +39,12 @@ type Options struct {
 type Node struct {
 	// Dir is the temporary folder that holds everything the host can see.
 	Dir string
-	// LogFile is where containerd's output goes, in the order it was written.
+	// LogFile is where containerd's output goes, in the order it was written;
+	// empty if that is the journal.
 	LogFile string
+	// HostRoot is the folder that an agent takes for the node's file system, with
+	// the journal in run/log/journal; empty if there is none.
+	HostRoot string
 	// Socket is containerd's CRI socket.
 	Socket string
 	// Containerd is the program that runs.
@@ -48,6 +54,7 @@ type Node struct {
 	pace     time.Duration
 	ns       *namespace
 	internet *internet
+	journald *journald
 	process  *process
 	cri      *criClient
 	close    func() error
@@ -65,11 +72,15 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	}
 	n := &Node{
 		Dir:        dir,
-		LogFile:    filepath.Join(dir, "containerd.log"),
 		Socket:     filepath.Join(dir, "run", "containerd.sock"),
 		Containerd: o.Containerd,
 		logf:       o.Logf,
 		pace:       o.Pace,
+	}
+	if o.Journal {
+		n.HostRoot = filepath.Join(dir, "host")
+	} else {
+		n.LogFile = filepath.Join(dir, "containerd.log")
 	}
 	if n.logf == nil {
 		n.logf = func(string, ...any) {}
@@ -97,7 +108,12 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 	if err := writeConfig(n.Dir, n.internet.authority.pem, o); err != nil {
 		return err
 	}
-	if n.process, err = startContainerd(n.ns, n.Dir, n.LogFile, o.Containerd); err != nil {
+	if o.Journal {
+		if n.journald, err = startJournald(ctx, n.HostRoot); err != nil {
+			return err
+		}
+	}
+	if err := n.startProcess(ctx); err != nil {
 		return err
 	}
 	if n.cri, err = dialCRI(n.Socket); err != nil {
@@ -105,10 +121,42 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 	}
 	version, err := n.cri.waitReady(ctx, n.process.done)
 	if err != nil {
-		return fmt.Errorf("%w; its last lines:\n%s", err, lastLines(n.LogFile, 5))
+		return fmt.Errorf("%w; its last lines:\n%s", err, n.lastLines(ctx, 5))
+	}
+	if n.journald != nil {
+		if err := n.journald.check(ctx); err != nil {
+			return err
+		}
 	}
 	n.logf("containerd %s answers after %s", version, time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// startProcess runs containerd with its output in the file or the journal.
+func (n *Node) startProcess(ctx context.Context) error {
+	out, err := n.openOutput(ctx)
+	if err != nil {
+		return fmt.Errorf("start containerd: %w", err)
+	}
+	defer out.Close() // containerd has its own
+	n.process, err = n.startContainerd(out)
+	return err
+}
+
+func (n *Node) openOutput(ctx context.Context) (*os.File, error) {
+	if n.journald != nil {
+		return n.journald.open(ctx)
+	}
+	// Append: containerd writes each line with one write, so nothing tears.
+	return os.OpenFile(n.LogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+}
+
+// Log returns what containerd has written until now.
+func (n *Node) Log(ctx context.Context) ([]byte, error) {
+	if n.journald != nil {
+		return n.journald.log(ctx)
+	}
+	return os.ReadFile(n.LogFile)
 }
 
 // Close stops containerd, closes the registries and removes the folder. The
@@ -122,6 +170,9 @@ func (n *Node) shutDown() error {
 	}
 	if n.process != nil {
 		errs = append(errs, n.process.stop())
+	}
+	if n.journald != nil {
+		errs = append(errs, n.journald.stop())
 	}
 	if n.internet != nil {
 		errs = append(errs, n.internet.close())

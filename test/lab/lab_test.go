@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -13,6 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"pullcause/logtail/journal/journaltest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -51,12 +54,21 @@ func TestNamespace(t *testing.T) {
 
 func TestCloseLeavesNothing(t *testing.T) {
 	requireRoot(t)
+	t.Run("file", func(t *testing.T) { testCloseLeavesNothing(t, Options{}) })
+	t.Run("journal", func(t *testing.T) {
+		requireJournald(t)
+		testCloseLeavesNothing(t, Options{Journal: true})
+	})
+}
+
+func testCloseLeavesNothing(t *testing.T, o Options) {
 	c, err := Build(t.Context(), "../../bin", t.Logf)
 	if err != nil {
 		cannot(t, err.Error())
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	n, err := Start(t.Context(), Options{Containerd: c, Logf: t.Logf})
+	o.Containerd, o.Logf = c, t.Logf
+	n, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +77,9 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 	if len(n.Requests()) == 0 {
 		t.Error("the registry was not asked")
+	}
+	if log, err := n.Log(t.Context()); err != nil || !bytes.Contains(log, []byte(`msg="PullImage `)) {
+		t.Errorf("log: got %d bytes without a pull, error %v", len(log), err)
 	}
 	pid := n.process.cmd.Process.Pid
 	if err := n.Close(); err != nil {
@@ -91,13 +106,21 @@ func TestStartFails(t *testing.T) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho out of order >&2\nexit 3\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Start(t.Context(), Options{Containerd: Containerd{Path: program, Major: 2}})
-	if err == nil || !strings.Contains(err.Error(), "out of order") {
+	broken := Containerd{Path: program, Major: 2}
+	t.Run("file", func(t *testing.T) { testStartFails(t, Options{Containerd: broken}) })
+	t.Run("journal", func(t *testing.T) {
+		requireJournald(t)
+		testStartFails(t, Options{Containerd: broken, Journal: true})
+	})
+}
+
+func testStartFails(t *testing.T, o Options) {
+	if _, err := Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "out of order") {
 		t.Errorf("start of a broken containerd: got %v, want its last words", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Start(ctx, Options{Containerd: Containerd{Path: program, Major: 2}}); err == nil {
+	if _, err := Start(ctx, o); err == nil {
 		t.Error("start with a context that has ended: got no error")
 	}
 }
@@ -106,6 +129,13 @@ func requireRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		cannot(t, "needs root for namespaces")
+	}
+}
+
+func requireJournald(t *testing.T) {
+	t.Helper()
+	if _, err := journaltest.Host(); err != nil {
+		cannot(t, err.Error())
 	}
 }
 

@@ -4,6 +4,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,14 +38,14 @@ exec /var/lib/bin/containerd --config ` + innerDir + `/etc/config.toml
 // stopTimeout is how long containerd may take to stop before it is killed.
 const stopTimeout = 3 * time.Second
 
-func startContainerd(ns *namespace, dir, logFile string, c Containerd) (*process, error) {
-	// Append: containerd writes each line with one write, so nothing tears.
-	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("start containerd: %w", err)
+// startContainerd runs a node's containerd, which writes to out.
+func (n *Node) startContainerd(out *os.File) (*process, error) {
+	script := enter
+	if n.journald != nil {
+		script = joinRootGroup + enter
 	}
-	defer out.Close() // the child has its own
-	cmd := exec.Command("/bin/sh", "-euc", enter, "sh", dir, fmt.Sprint(rootSize), filepath.Dir(c.Path))
+	program := n.Containerd.Path
+	cmd := exec.Command("/bin/sh", "-euc", script, "sh", n.Dir, fmt.Sprint(rootSize), filepath.Dir(program))
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = []string{
@@ -61,8 +62,8 @@ func startContainerd(ns *namespace, dir, logFile string, c Containerd) (*process
 		Setpgid:      true,            // Ctrl-C is for the lab, which then stops containerd
 		Pdeathsig:    syscall.SIGKILL, // of the namespace's thread, so also when the lab is killed
 	}
-	if err := ns.do(cmd.Start); err != nil {
-		return nil, fmt.Errorf("start containerd %s: %w", c.Path, err)
+	if err := n.ns.do(cmd.Start); err != nil {
+		return nil, fmt.Errorf("start containerd %s: %w", program, err)
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() {
@@ -87,10 +88,12 @@ func (p *process) stop() error {
 	return err
 }
 
-// lastLines returns the end of a file, for an error message.
-func lastLines(path string, count int) []byte {
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+// lastLines returns the end of containerd's log, for an error message.
+func (n *Node) lastLines(ctx context.Context, count int) []byte {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	text, err := n.Log(ctx)
+	if err != nil {
 		return []byte(err.Error())
 	}
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))

@@ -37,7 +37,7 @@ const backOffAfter = 12 * time.Second
 // Session plays the scenarios on a node and writes containerd.log, kubelet.log
 // and expect.json into dir.
 func Session(ctx context.Context, n *lab.Node, scenarios []lab.Scenario, dir string) error {
-	return record(n, scenarios, dir, func() error {
+	return record(ctx, n, scenarios, dir, func() error {
 		return playWithKubelet(ctx, n, scenarios, filepath.Join(dir, "kubelet.log"))
 	})
 }
@@ -45,21 +45,21 @@ func Session(ctx context.Context, n *lab.Node, scenarios []lab.Scenario, dir str
 // Runtime plays the scenarios on a node and writes containerd.log and
 // expect.json into dir.
 func Runtime(ctx context.Context, n *lab.Node, scenarios []lab.Scenario, dir string) error {
-	return record(n, scenarios, dir, func() error {
+	return record(ctx, n, scenarios, dir, func() error {
 		return n.Run(ctx, scenarios, func(lab.Scenario, lab.Result) {})
 	})
 }
 
 // record keeps what containerd writes from its first pull on: what it says when
 // it starts is about the machine, not about pulls.
-func record(n *lab.Node, scenarios []lab.Scenario, dir string, play func() error) error {
+func record(ctx context.Context, n *lab.Node, scenarios []lab.Scenario, dir string, play func() error) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	if err := play(); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	log, err := os.ReadFile(n.LogFile)
+	log, err := n.Log(ctx)
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}

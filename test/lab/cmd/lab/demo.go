@@ -17,18 +17,25 @@ import (
 // show lets the whole agent follow the node's log while it pulls, and prints
 // what a receiver got.
 func show(ctx context.Context, n *lab.Node, o options) (err error) {
-	stage, err := demo.Start(ctx, demo.StageConfig{
-		Files:    []string{"containerd:" + n.LogFile},
+	cfg := demo.StageConfig{
+		HostRoot: n.HostRoot,
 		StateDir: filepath.Join(n.Dir, "state"),
 		Version:  "lab",
 		Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+	if n.LogFile != "" {
+		cfg.Files = []string{"containerd:" + n.LogFile}
+	}
+	stage, err := demo.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Stop()) }()
 	scenarios := lab.Scenarios()
 	fmt.Fprintf(os.Stdout, "A real containerd %s pulls %d images, each from a registry that fails in its own way.\n", n.Containerd.Version, len(scenarios))
+	if n.LogFile == "" {
+		fmt.Fprintln(os.Stdout, "It writes to a real journald, whose journal is all that is read.")
+	}
 	fmt.Fprintf(os.Stdout, "Debug page: %s\n\n", stage.DebugURL())
 	if err := n.Run(ctx, scenarios, func(lab.Scenario, lab.Result) {}); err != nil {
 		return err

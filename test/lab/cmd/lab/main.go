@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -41,6 +40,7 @@ type options struct {
 	out        string
 	runtime    bool
 	once       bool
+	journal    bool
 	pace       time.Duration
 }
 
@@ -71,6 +71,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.containerd, "containerd", "built", "built: containerd 2.4 from its module; distribution: the one of apt-get")
 	flags.StringVar(&o.bin, "bin", "bin", "folder for what is built")
 	flags.StringVar(&o.format, "log-format", "text", "containerd's log format: text or json")
+	flags.BoolVar(&o.journal, "journal", false, "containerd writes to a journald instead of to a file")
 	flags.DurationVar(&o.pace, "pace", 0, "pause between two pulls")
 	flags.StringVar(&o.out, "out", "session", "record: folder for the session")
 	flags.BoolVar(&o.runtime, "runtime", false, "record: the runtime's log only")
@@ -94,7 +95,7 @@ func start(ctx context.Context, o options) (*lab.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lab.Start(ctx, lab.Options{Containerd: c, LogFormat: o.format, Pace: o.pace, Logf: logf})
+	return lab.Start(ctx, lab.Options{Containerd: c, LogFormat: o.format, Journal: o.journal, Pace: o.pace, Logf: logf})
 }
 
 func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
@@ -107,12 +108,12 @@ func pull(ctx context.Context, n *lab.Node, _ options) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.Open(n.LogFile)
+	log, err := n.Log(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(os.Stdout, log)
-	return errors.Join(err, log.Close())
+	_, err = os.Stdout.Write(log)
+	return err
 }
 
 func session(ctx context.Context, n *lab.Node, o options) error {
