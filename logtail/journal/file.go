@@ -37,7 +37,7 @@ type file struct {
 	limit uint64
 	// read is the number before which all entries of interest were handed over.
 	read uint64
-	// steady is set when the last entry is no longer being written.
+	// steady is set when the last entry was counted in all chains that it is in.
 	steady bool
 }
 
@@ -215,18 +215,18 @@ func (f *file) restore(s saved) {
 	}
 }
 
-// countBetween is how many entries of any kind have a number from lo up to but
-// not including hi.
-func (f *file) countBetween(lo, hi uint64) (uint64, error) {
+// countBetween is how many entries of any kind are behind lo and before hi, by
+// number and by time.
+func (f *file) countBetween(lo, hi end) (uint64, error) {
 	all := &chain{file: f, head: f.head.array, total: f.head.entries}
-	if err := all.seek(func(e *entry) bool { return e.seqnum < lo }); err != nil {
+	if err := all.seek(func(e *entry) bool { return e.seqnum < lo.next || e.realtime < lo.time }); err != nil {
 		return 0, err
 	}
 	from := all.taken
-	if err := all.seek(func(e *entry) bool { return e.seqnum < hi }); err != nil {
+	if err := all.seek(func(e *entry) bool { return e.seqnum < hi.next && e.realtime <= hi.time }); err != nil {
 		return 0, err
 	}
-	return all.taken - from, nil
+	return all.taken - min(all.taken, from), nil
 }
 
 // close closes the file, if it is one of the file system.

@@ -69,7 +69,7 @@ func (f *follower) begin(now time.Time) {
 		c, err := newCursor(*f.src.start)
 		if err == nil {
 			f.reader.origin, f.place, f.gen = &c, c, max(f.src.start.Generation, 1)
-			f.reader.ends[c.sequence] = c.next
+			f.reader.ends[c.sequence] = end{c.next, c.mark.realtime}
 			return
 		}
 		f.lost(logtail.Loss{Reason: logtail.LostPosition, Count: 1, Detail: fmt.Sprintf("the stored position cannot be used: %v", err)})

@@ -97,11 +97,13 @@ func (r *reader) account() {
 		if f.head.headSeqnum == 0 {
 			continue
 		}
-		end := r.ends[f.head.sequence]
-		if _, ok := known[f.head.sequence]; ok && f.head.headSeqnum > end && !r.blind() {
-			r.gap(f, end, f.head.headSeqnum)
+		last := r.ends[f.head.sequence]
+		if _, ok := known[f.head.sequence]; ok && f.head.headSeqnum > last.next && !r.blind() {
+			r.gap(last, end{f.head.headSeqnum, f.head.headTime})
 		}
-		r.ends[f.head.sequence] = max(end, f.head.tailSeqnum+1)
+		if tail := (end{f.head.tailSeqnum + 1, f.head.tailTime}); tail.next > last.next {
+			r.ends[f.head.sequence] = tail
+		}
 	}
 	if !r.accounted && r.origin != nil && !r.blind() && !r.has(r.origin.sequence) {
 		r.lose(logtail.LostPosition, 1, "the journal that was read last is gone, and with it what was written to it after that; a journal in /run ends with the boot: Storage=persistent in journald.conf keeps it")
@@ -120,25 +122,27 @@ func (r *reader) has(sequence id128) bool {
 }
 
 // gap reports that the numbers from lo up to hi are in no file of the system's.
-func (r *reader) gap(f *file, lo, hi uint64) {
-	missing := hi - lo
+func (r *reader) gap(lo, hi end) {
+	missing := hi.next - lo.next
 	for _, u := range r.users {
-		missing -= min(missing, r.heldBy(u, f.head.sequence, lo, hi))
+		missing -= min(missing, r.heldBy(u, lo, hi))
 	}
 	if missing > 0 {
-		r.lose(logtail.LostVacuumed, missing, fmt.Sprintf("journald removed the entries %d to %d, or some of them, before they were read: raise SystemMaxUse or RuntimeMaxUse in journald.conf", lo, hi-1))
+		r.lose(logtail.LostVacuumed, missing, fmt.Sprintf("journald removed the entries %d to %d, or some of them, before they were read: raise SystemMaxUse or RuntimeMaxUse in journald.conf", lo.next, hi.next-1))
 	}
 }
 
-// heldBy is how many of the entries with certain numbers a file of a user's has.
-func (r *reader) heldBy(l found, sequence id128, lo, hi uint64) uint64 {
-	held := &reader{roots: roots{}, lost: func(logtail.Loss) {}}
+// heldBy is how many of the missing entries a file of a user's has. journald counts
+// all entries together; before systemd 254 it names the sequence of such a file
+// otherwise all the same.
+func (r *reader) heldBy(l found, lo, hi end) uint64 {
+	held := newReader(roots{}, nil, func(logtail.Loss) {})
 	if held.open(l) != nil {
 		return 0
 	}
 	defer held.close()
 	f := held.files[0]
-	if f.head.sequence != sequence || f.head.tailSeqnum < lo || f.head.headSeqnum >= hi {
+	if f.head.tailSeqnum < lo.next || f.head.headSeqnum >= hi.next {
 		return 0
 	}
 	n, err := f.countBetween(lo, hi)

@@ -38,15 +38,19 @@ type reader struct {
 	problems []problem
 	again    bool // something could not be opened and may be later
 
-	// ends is, by sequence, the number before which each entry is read, lost and
+	// ends is, by sequence, the place before which each entry is read, lost and
 	// counted, or known to be in a file.
-	ends      map[id128]uint64
+	ends      map[id128]end
 	accounted bool
 
 	last     *cursor // behind the entry read last; nil if none was
 	lastRoot int
 	moment   []uint64 // the xor of those of its moment
 }
+
+// end is a place in a sequence: the number of the next entry, and the time, in µs
+// since 1970, of the last one.
+type end struct{ next, time uint64 }
 
 // refusal is a file that cannot be read, and why.
 type refusal struct {
@@ -55,7 +59,7 @@ type refusal struct {
 }
 
 func newReader(r roots, matches []match, lost func(logtail.Loss)) *reader {
-	return &reader{roots: r, matches: matches, lost: lost, found: make([]bool, len(matches)), ends: make(map[id128]uint64)}
+	return &reader{roots: r, matches: matches, lost: lost, found: make([]bool, len(matches)), ends: make(map[id128]end)}
 }
 
 // refresh takes notice of what is new.
@@ -195,8 +199,11 @@ func (r *reader) update(f *file) {
 		f.placed, f.finished = true, true
 		return
 	}
-	if changed || !f.placed {
+	if changed {
 		f.grown = time.Now()
+	}
+	// The last entry may be in the header's count and not in that of its fields yet.
+	if changed || !f.steady {
 		if r.corrupted(f, f.count()) {
 			return
 		}
@@ -211,7 +218,8 @@ func (r *reader) update(f *file) {
 	f.finished = final || f.head.state == stateArchived
 }
 
-// linkTime is more than journald needs to write one entry.
+// linkTime is more than journald needs to hang one entry into the chains of its
+// fields.
 const linkTime = 100 * time.Millisecond
 
 // next returns the file whose next entry is the first of all, with the entry in

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -28,9 +29,9 @@ type testLog struct {
 	watcher *watch.Watcher
 }
 
-func newTestLog(t *testing.T, s journaltest.Systemd, watcher *watch.Watcher) *testLog {
+func newTestLog(t *testing.T, s journaltest.Systemd, watcher *watch.Watcher, config string) *testLog {
 	t.Helper()
-	d := startDaemon(t, journaltest.Options{Systemd: s})
+	d := startDaemon(t, journaltest.Options{Systemd: s, Config: config})
 	return &testLog{daemon: d, writer: newWriter(t, d, "containerd", "containerd.service"), watcher: watcher}
 }
 
@@ -103,14 +104,14 @@ func newWatcher(t testing.TB) *watch.Watcher {
 func TestSuite(t *testing.T) {
 	for _, s := range installations(t) {
 		for _, wake := range []string{logtail.WakePoll, logtail.WakeInotify} {
-			t.Run("systemd "+map[bool]string{true: "host", false: "newer"}[s.Root == ""]+"/"+wake, func(t *testing.T) {
+			t.Run(fmt.Sprintf("systemd %d/%s", s.Version, wake), func(t *testing.T) {
 				t.Parallel()
 				logtailtest.Suite(t, func(t *testing.T) logtailtest.Log {
 					var w *watch.Watcher
 					if wake == logtail.WakeInotify {
 						w = newWatcher(t)
 					}
-					return newTestLog(t, s, w)
+					return newTestLog(t, s, w, "")
 				})
 			})
 		}

@@ -4,6 +4,7 @@ package journaltest
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -48,13 +49,34 @@ func child(identifier, unit string) error {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // all that counts was written before
-	if _, err := io.Copy(conn, os.Stdin); err != nil {
+	if err := pass(conn, os.Stdin, os.Stdout); err != nil {
 		return fmt.Errorf("write to journald: %w", err)
 	}
 	if err := conn.CloseWrite(); err != nil { // ends a last line without a newline
 		return fmt.Errorf("write to journald: %w", err)
 	}
 	return varlink(context.Background(), childRun, "Synchronize")
+}
+
+// pass copies all of in to out and tells, as four bytes each time, how many bytes
+// it has.
+func pass(out io.Writer, in io.Reader, told io.Writer) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := in.Read(buf)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			_, err = out.Write(buf[:n])
+		}
+		if err == nil {
+			_, err = told.Write(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // dialStream connects to journald's socket for the output of units, as systemd does

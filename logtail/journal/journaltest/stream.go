@@ -5,6 +5,7 @@ package journaltest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ func (d *Daemon) Stream(ctx context.Context, identifier, unit string) (*os.File,
 type Writer struct {
 	cmd        *exec.Cmd
 	in         io.WriteCloser
+	told       io.Reader // how much the process has passed on
 	complaints bytes.Buffer
 }
 
@@ -52,14 +54,31 @@ func (d *Daemon) Writer(ctx context.Context, identifier, unit string) (*Writer, 
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start writer: %w", err)
 	}
+	if w.told, err = w.cmd.StdoutPipe(); err != nil {
+		return nil, fmt.Errorf("start writer: %w", err)
+	}
 	if err := w.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start writer: %w", err)
 	}
 	return w, nil
 }
 
-// Write passes on what journald is to store. It may return before that is done.
-func (w *Writer) Write(b []byte) (int, error) { return w.in.Write(b) }
+// Write passes on what journald is to store, and returns when it is in journald's
+// socket: a [Daemon.Sync] after it waits until it is stored.
+func (w *Writer) Write(b []byte) (int, error) {
+	n, err := w.in.Write(b)
+	if err != nil {
+		return n, err
+	}
+	for passed := 0; passed < n; {
+		var told [4]byte
+		if _, err := io.ReadFull(w.told, told[:]); err != nil {
+			return passed, fmt.Errorf("write to the journal: the process ended: %w", err)
+		}
+		passed += int(binary.LittleEndian.Uint32(told[:]))
+	}
+	return n, nil
+}
 
 // PID is the process id that the entries have as _PID.
 func (w *Writer) PID() int { return w.cmd.Process.Pid }
