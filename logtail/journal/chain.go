@@ -39,8 +39,12 @@ func (c *chain) peek() (uint64, error) {
 		return c.first, nil
 	}
 	for c.array == 0 || c.index >= c.size {
-		if ok, err := c.nextArray(); !ok || err != nil {
+		ok, err := c.nextArray()
+		if err != nil {
 			return 0, err
+		}
+		if !ok {
+			return 0, c.missing()
 		}
 	}
 	if len(c.block) == 0 {
@@ -55,8 +59,18 @@ func (c *chain) peek() (uint64, error) {
 	}
 	if place == 0 {
 		c.block = c.block[:0] // not there yet: read again
+		return 0, c.missing()
 	}
 	return place, nil
+}
+
+// missing is what is wrong where counted entries are not there: nothing, unless
+// the file is done with, and they cannot come any more.
+func (c *chain) missing() error {
+	if !c.file.finished {
+		return nil
+	}
+	return corrupt(c.array, "of %d entries only %d are there", c.total, c.taken)
 }
 
 // take passes the entry that peek returned.

@@ -8,7 +8,7 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
 
 // maxDictionary bounds the memory that a compressed payload may ask for.
@@ -55,28 +55,40 @@ func (d *decompressor) unpackZSTD(dst, packed []byte, limit int) ([]byte, error)
 	return readUpTo(dst, d.zstd, limit)
 }
 
+// unpackXZ leaves the container format to parseXZ: the library would go on to the
+// next block, and reserve whatever dictionary that one asks for. liblzma makes a
+// single one. The sums in it are not needed: a DATA object has its own.
 func (d *decompressor) unpackXZ(dst, packed []byte, limit int) ([]byte, error) {
-	if err := checkXZ(packed); err != nil {
+	chunks, dictionary, err := parseXZ(packed)
+	if err != nil {
 		return dst, fmt.Errorf("unpack xz: %w", err)
 	}
-	d.src.Reset(packed)
-	r, err := xz.ReaderConfig{DictCap: 1 << 16, SingleStream: true}.NewReader(&d.src)
+	d.src.Reset(chunks)
+	r, err := lzma.Reader2Config{DictCap: dictionary}.NewReader2(&d.src)
 	if err != nil {
 		return dst, fmt.Errorf("unpack xz: %w", err)
 	}
 	return readUpTo(dst, r, limit)
 }
 
-// checkXZ refuses streams whose dictionary is too big: the library reserves what
-// the header asks for. The layout is that of the .xz file format 1.2.1, sections
-// 2.1.1, 3.1 and 5.3.1: a stream header, then the header of the first block, here
-// with one filter, LZMA2. liblzma puts the sizes into it.
-func checkXZ(packed []byte) error {
+// parseXZ returns what follows the header of the first block, and the size of its
+// dictionary, unless that is too big. The layout is that of the .xz file format
+// 1.2.1, sections 2.1.1, 3.1 and 5.3.1: a stream header, then the header of the
+// block, here with one filter, LZMA2. liblzma puts the sizes into it.
+func parseXZ(packed []byte) (chunks []byte, dictionary int, err error) {
 	const streamHeader, lzma2 = 12, 0x21
-	if len(packed) < streamHeader+2 {
-		return io.ErrUnexpectedEOF
+	if !bytes.HasPrefix(packed, []byte("\xfd7zXZ\x00")) {
+		return nil, 0, errors.New("it does not begin as XZ does")
 	}
-	flags, filter := packed[streamHeader+1], packed[streamHeader+2:]
+	if len(packed) <= streamHeader {
+		return nil, 0, io.ErrUnexpectedEOF
+	}
+	size := (int(packed[streamHeader]) + 1) * 4
+	if len(packed) < streamHeader+size {
+		return nil, 0, io.ErrUnexpectedEOF
+	}
+	head, chunks := packed[streamHeader:][:size], packed[streamHeader+size:]
+	flags, filter := head[1], head[2:]
 	for _, sized := range []byte{0x40, 0x80} { // packed, unpacked
 		if flags&sized != 0 {
 			_, n := binary.Uvarint(filter)
@@ -84,13 +96,14 @@ func checkXZ(packed []byte) error {
 		}
 	}
 	if flags&3 != 0 || len(filter) < 3 || filter[0] != lzma2 || filter[1] != 1 {
-		return errors.New("the first block has other filters than LZMA2")
+		return nil, 0, errors.New("the first block has other filters than LZMA2")
 	}
 	bits := filter[2]
-	if size := (2 | uint64(bits&1)) << (bits/2 + 11); bits > 40 || size > maxDictionary {
-		return fmt.Errorf("the dictionary is too big (%#x)", bits)
+	wanted := (2 | uint64(bits&1)) << (bits/2 + 11)
+	if bits > 40 || wanted > maxDictionary {
+		return nil, 0, fmt.Errorf("the dictionary is too big (%#x)", bits)
 	}
-	return nil
+	return chunks, int(wanted), nil
 }
 
 // readUpTo reads limit bytes, or less where the text is shorter.

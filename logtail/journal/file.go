@@ -21,6 +21,8 @@ type file struct {
 	codecs   *decompressor
 	unpacked []byte
 	fields   fieldCache
+	// tableChecked is set once it is known whether the hash table leads anywhere.
+	tableChecked bool
 
 	matches []match // not to be changed
 	chains  []*link // one for each match

@@ -20,7 +20,7 @@ import (
 // shm makes a folder in memory: journald flushes only from there.
 func shm(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "journal-")
+	dir, err := os.MkdirTemp("/dev/shm", "journal-") //nolint:usetesting // t.TempDir lies elsewhere
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	return dir
@@ -78,6 +78,7 @@ func TestOthersTakeNumbers(t *testing.T) {
 	log := &testLog{daemon: d, writer: newWriter(t, d, "containerd", "containerd.service")}
 	reachable(t, d.Journal())
 	var r logtailtest.Recorder
+	log.explain(t, &r)
 	logtailtest.Start(t, log.Source(t, nil, nil), &r)
 	for i := range 4 {
 		log.Write(t, numbered(i, 1)...)
@@ -99,7 +100,7 @@ func TestOthersTakeNumbers(t *testing.T) {
 // asUser writes n lines as a user.
 func asUser(t *testing.T, d *journaltest.Daemon, n int) {
 	t.Helper()
-	socket := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(d.Journal()))), "run/systemd/journal/dev-log")
+	socket := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(d.Journal()))), "run", "systemd", "journal", "dev-log")
 	must(t, os.Chmod(filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(socket)))), 0o755))
 	cmd := exec.CommandContext(t.Context(), "logger", "--socket", socket, "--socket-errors=on", "--tag", "kubelet")
 	cmd.Stdin = strings.NewReader(strings.Repeat("E1123 not the kubelet's\n", n))
@@ -202,8 +203,13 @@ func TestUnitLines(t *testing.T) {
 	entry := func(pid, message string) journaltest.Entry {
 		e := journaltest.Entry{Realtime: 1_700_000_000_000_000, Monotonic: 1, BootID: strings.Repeat("1", 32)}
 		for _, f := range [][2]string{
-			{"MESSAGE", message}, {"_PID", pid}, {"UNIT", "kubelet.service"},
-			{"_SYSTEMD_UNIT", "init.scope"}, {"_UID", "0"}, {"_TRANSPORT", "journal"}, {"SYSLOG_IDENTIFIER", "systemd"},
+			{"MESSAGE", message},
+			{"_PID", pid},
+			{"UNIT", "kubelet.service"},
+			{"_SYSTEMD_UNIT", "init.scope"},
+			{"_UID", "0"},
+			{"_TRANSPORT", "journal"},
+			{"SYSLOG_IDENTIFIER", "systemd"},
 		} {
 			e.Fields = append(e.Fields, journaltest.Field{Name: f[0], Value: []byte(f[1])})
 		}

@@ -3,12 +3,15 @@ package journal
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"pullcause/logtail/logtailtest"
 )
 
 // numbered makes n lines that differ and sort, the first one numbered from.
@@ -21,6 +24,18 @@ func numbered(from, n int) []string {
 }
 
 func contains(lines []string, line string) bool { return slices.Contains(lines, line) }
+
+// explain tells, if the test fails, what journalctl has of the log.
+func (l *testLog) explain(t *testing.T, r *logtailtest.Recorder) {
+	t.Helper()
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		out, err := exec.Command("journalctl", "--directory", l.daemon.Journal(), "--output=verbose", "SYSLOG_IDENTIFIER=containerd").CombinedOutput()
+		t.Logf("losses: %+v\njournalctl: %v\n%s", r.Losses(), err, out)
+	})
+}
 
 // ordered checks that numbered lines come in order, and none twice.
 func ordered(t *testing.T, lines []string) {

@@ -17,10 +17,14 @@ const (
 // find looks a payload, as "FIELD=value", up in the hash table; 0 if no entry has it.
 func (f *file) find(payload []byte) (uint64, error) {
 	if f.head.buckets == 0 {
+		if f.head.entries > 0 {
+			return 0, corrupt(0, "there are entries and no hash table")
+		}
 		return 0, nil
 	}
 	hash := f.head.hash(payload)
-	b, err := f.data.read(f.head.table+hash%f.head.buckets*bucketSize, bucketSize)
+	bucket := hash % f.head.buckets
+	b, err := f.data.read(f.head.table+bucket*bucketSize, bucketSize)
 	if err != nil {
 		return 0, err
 	}
@@ -36,19 +40,72 @@ func (f *file) find(payload []byte) (uint64, error) {
 			return 0, err
 		}
 		next := binary.LittleEndian.Uint64(b[dataNext:])
-		if binary.LittleEndian.Uint64(b[dataHash:]) == hash {
+		got := binary.LittleEndian.Uint64(b[dataHash:])
+		if got%f.head.buckets != bucket {
+			return 0, corrupt(off, "its hash %#x is not one of bucket %d of %d", got, bucket, f.head.buckets)
+		}
+		if got == hash {
 			if ok, err := f.payloadIs(off, size, b[1], payload); ok || err != nil {
 				return off, err
 			}
 		}
 		last, off = off, next
 	}
-	return 0, nil
+	return 0, f.checkTable()
 }
 
+// checkTable makes sure, once, that the hash table finds a field of the first entry.
+// Else a file with a damaged header would look as if it had nothing of interest.
+func (f *file) checkTable() error {
+	if f.tableChecked || f.head.entries == 0 {
+		return nil
+	}
+	f.tableChecked = true
+	var e entry
+	all := &chain{file: f, head: f.head.array, total: 1}
+	place, err := all.peek()
+	if err != nil {
+		return err
+	}
+	if err := f.entry(place, &e); err != nil {
+		return err
+	}
+	for _, at := range e.items {
+		b, size, err := f.data.object(at, typeData, dataHeader)
+		if err != nil {
+			return err
+		}
+		if size > 2*maxValue {
+			continue // a short one is enough
+		}
+		payload, _, err := f.payload(at, size, b[1], maxValue+1)
+		if err != nil {
+			return err
+		}
+		if len(payload) > maxValue {
+			continue
+		}
+		found, err := f.find(bytes.Clone(payload))
+		if err == nil && found != at {
+			err = corrupt(at, "the hash table does not lead to it")
+		}
+		return err
+	}
+	return nil
+}
+
+// payloadIs reports whether an object that has the hash of a payload has the payload
+// too. One that has another hash than it should is corrupt.
 func (f *file) payloadIs(off, size uint64, codec uint8, payload []byte) (bool, error) {
-	got, _, err := f.payload(off, size, codec, len(payload)+1)
-	return bytes.Equal(got, payload), err
+	limit := max(len(payload), maxValue)
+	got, _, err := f.payload(off, size, codec, limit+1)
+	if err != nil || bytes.Equal(got, payload) {
+		return err == nil, err
+	}
+	if len(got) > limit {
+		return false, nil
+	}
+	return false, f.check(off, got, f.head.hash(payload))
 }
 
 // payload reads up to limit bytes of a DATA object's payload, and tells how many

@@ -101,7 +101,7 @@ func (c *content) look(off uint64) error {
 		c.window = make([]byte, 0, windowBefore+windowBehind)
 	}
 	c.window = c.window[:0]
-	b, err := c.fill(c.window[:n:n], begin)
+	b, err := c.fill(c.window[:n], begin)
 	if err != nil {
 		return err
 	}

@@ -106,9 +106,9 @@ func (r *reader) scan() {
 // byAge orders the files of one sequence by their numbers, others by time.
 func byAge(a, b *file) int {
 	if a.head.sequence == b.head.sequence {
-		return cmp.Compare(a.head.headSeqnum, b.head.headSeqnum)
+		return cmp.Compare(a.head.headSeqnum-1, b.head.headSeqnum-1) // one without an entry is the newest
 	}
-	return cmp.Compare(a.head.headTime, b.head.headTime)
+	return cmp.Compare(a.head.headTime-1, b.head.headTime-1)
 }
 
 // forgetRemoved forgets files that exist no longer. One that is open is read to
@@ -163,7 +163,7 @@ func (r *reader) open(l found) error {
 func (r *reader) refuse(l found, err error) {
 	var unsupported unsupportedError
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errEmpty) || errors.Is(err, errNoJournal) && l.kind == active:
+	case errors.Is(err, fs.ErrNotExist) || l.kind == active && (errors.Is(err, errEmpty) || errors.Is(err, errNoJournal)):
 		r.again = true // it is being made, or was renamed meanwhile
 	case errors.Is(err, fs.ErrPermission):
 		r.again = true

@@ -37,6 +37,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		{"idle", b.idle},
 		{"live", b.live},
 		{"backlog", func(ctx context.Context) error { return b.backlog(ctx, "backlog", 0.001) }},
+		{"journal", b.journal},
 		{"busy", func(ctx context.Context) error { return b.backlog(ctx, "busy", 0.1) }},
 	} {
 		if !slices.Contains(b.only, part.name) {

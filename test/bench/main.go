@@ -26,6 +26,7 @@ import (
 )
 
 func main() {
+	beWriter()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -41,6 +42,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 && args[0] == "gen" {
 		return runGen(args[1:], stdout, stderr)
+	}
+	if len(args) == 3 && args[0] == "read" { // a process of the part journal
+		return runRead(ctx, args[1:], stdout)
 	}
 	o, err := parseOptions(args, stderr)
 	if err != nil {
@@ -67,7 +71,7 @@ type options struct {
 }
 
 // The parts that -only takes.
-var parts = []string{"backlog", "busy", "live", "idle", "start"} //nolint:gochecknoglobals // a constant list
+var parts = []string{"backlog", "busy", "live", "idle", "start", "journal"} //nolint:gochecknoglobals // a constant list
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	o := options{size: 1 << 30}
