@@ -63,6 +63,7 @@ func (r runCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return configErrors(unjoin(err))
 	}
+	go giveBack(ctx)
 	return a.Run(ctx)
 }
 

@@ -202,14 +202,13 @@ func (r *reader) update(f *file) {
 	if changed {
 		f.grown = time.Now()
 	}
-	// The last entry may be in the header's count and not in that of its fields yet.
-	if changed || !f.steady {
-		if r.corrupted(f, f.count()) {
-			return
-		}
-		for i, l := range f.chains {
-			r.found[i] = r.found[i] || l.data != 0
-		}
+	// Even if nothing has changed: the last entry may have been in the header's count
+	// and not in its fields' yet, and a busy machine may let journald wait in between.
+	if r.corrupted(f, f.count()) {
+		return
+	}
+	for i, l := range f.chains {
+		r.found[i] = r.found[i] || l.data != 0
 	}
 	f.steady = f.head.state != stateOnline || time.Since(f.grown) > linkTime
 	if !f.placed {
@@ -220,7 +219,7 @@ func (r *reader) update(f *file) {
 
 // linkTime is more than journald needs to hang one entry into the chains of its
 // fields.
-const linkTime = 100 * time.Millisecond
+const linkTime = time.Second
 
 // next returns the file whose next entry is the first of all, with the entry in
 // it; nil if there is none. Call advance when it has been read.
