@@ -59,6 +59,11 @@ type scene struct {
 
 // open starts a receiver, and an agent without a state that reads a log.
 func (b *bench) open(log string) (*scene, error) {
+	return b.openAgent(agentproc.Config{File: log})
+}
+
+// openAgent does so with an agent that cfg tells what to read.
+func (b *bench) openAgent(cfg agentproc.Config) (*scene, error) {
 	b.states++
 	dir := filepath.Join(b.folder, fmt.Sprintf("agent-%d", b.states))
 	if err := os.RemoveAll(dir); err != nil {
@@ -72,7 +77,8 @@ func (b *bench) open(log string) (*scene, error) {
 	if s.receiver, err = otlptest.ListenHTTP(otlptest.Config{OnRecord: s.tally.Add}); err != nil {
 		return nil, err
 	}
-	s.agent, err = agentproc.Start(agentproc.Config{Binary: b.agent, Dir: dir, File: log, Endpoint: s.receiver.URL()})
+	cfg.Binary, cfg.Dir, cfg.Endpoint = b.agent, dir, s.receiver.URL()
+	s.agent, err = agentproc.Start(cfg)
 	if err != nil {
 		s.receiver.Close()
 		return nil, err

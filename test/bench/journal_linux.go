@@ -22,6 +22,7 @@ import (
 	"pullcause/logtail/journal"
 	"pullcause/logtail/journal/journaltest"
 	"pullcause/logtail/watch"
+	"pullcause/test/bench/agentproc"
 )
 
 // Targets of the journal: what others write must not cost much, and reading less
@@ -65,6 +66,41 @@ func (b *bench) journal(ctx context.Context) error {
 	}
 	return b.readEverything(ctx, systemd, all)
 }
+
+// idleJournal measures an agent that rests beside a journal of many files.
+func (b *bench) idleJournal(ctx context.Context, length time.Duration, most float64) (err error) {
+	systemd, err := journaltest.Host()
+	if err != nil {
+		return fmt.Errorf("%w; leave the part out with -only", err)
+	}
+	root := filepath.Join(b.folder, "idle-node")
+	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	node, err := openNode(ctx, systemd, root)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, node.close()) }()
+	const archived, each = 50, 1000
+	for range archived {
+		if err := node.write(ctx, each, each, 0); err != nil {
+			return err
+		}
+		if err := node.Rotate(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(node.ours, failedPull+"\n"); err != nil {
+		return err
+	}
+	s, err := b.openAgent(agentproc.Config{HostRoot: root})
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.rest(ctx, s, fmt.Sprintf("journal of %d files", archived), 1, length, most), s.close())
+}
+
+// failedPull is one record, as containerd 2.4.2 writes it.
+const failedPull = `time="2026-11-24T10:00:00.000000000Z" level=error msg="PullImage \"registry.example/idle:1\" failed" error="rpc error: code = NotFound desc = failed to pull and unpack image \"registry.example/idle:1\": failed to resolve reference \"registry.example/idle:1\": registry.example/idle:1: not found"`
 
 // readAmong writes a journal and reads it, as it is written if live, else afterwards.
 func (b *bench) readAmong(ctx context.Context, s journaltest.Systemd, ours, others int, live bool) (c cost, err error) {

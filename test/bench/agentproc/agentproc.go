@@ -25,8 +25,9 @@ type Config struct {
 	// Binary is the agent, Dir a folder for its state, configuration and log. A
 	// second agent with the same Dir goes on where the first one stopped.
 	Binary, Dir string
-	// File is the log to follow, Endpoint where records go.
-	File, Endpoint string
+	// File is the log to follow. If it is empty, the agent finds the logs of the node
+	// whose file system HostRoot is. Endpoint is where records go.
+	File, HostRoot, Endpoint string
 	// JoinWindow is pulls.join_window; 0 is the default.
 	JoinWindow time.Duration
 	// Env is added to the environment.
@@ -91,7 +92,11 @@ func environment() []string {
 // configuration is JSON, and therefore YAML.
 func (p *Process) configuration(cfg Config) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "sources: {auto: false, files: [%q], lookback: all}\n", cfg.File)
+	if cfg.File != "" {
+		fmt.Fprintf(&b, "sources: {auto: false, files: [%q], lookback: all}\n", cfg.File)
+	} else {
+		fmt.Fprintf(&b, "host_root: %q\nsources: {lookback: all}\n", cfg.HostRoot)
+	}
 	fmt.Fprintf(&b, "otlp: {logs: {endpoint: %q}}\n", cfg.Endpoint)
 	fmt.Fprintf(&b, "delivery: {state_dir: %q}\n", filepath.Join(cfg.Dir, "state"))
 	fmt.Fprintf(&b, "server: {listen: %q, debug: {listen: %q, pprof: true}}\n", p.listen, p.debug)
