@@ -18,7 +18,7 @@ import (
 // signature begins each journal file.
 var signature = []byte("LPKSHHRH")
 
-// headerSize is that of systemd 187; later versions only added to its end.
+// headerSize is what every header has; systemd 187 and later ones added to its end.
 const headerSize = 208
 
 // flags are the features of a file that a reader must know.
