@@ -147,6 +147,9 @@ func (p *page) sourceRow(s logtail.Status) sourceRow {
 		Error: visible(cmp.Or(s.Error, strings.Join(s.Problems, "; ")), maxLong), Reading: s.State == logtail.StateReading,
 		LastRead: p.moment(s.LastRead), Lines: comma(s.Lines),
 	}
+	if s.Kind == "journal" {
+		row.Path = "journal in " + row.Path
+	}
 	if s.Behind > 0 {
 		row.Behind = size(s.Behind)
 	}
