@@ -45,7 +45,7 @@ type JournalConfig struct {
 
 // PullsConfig says when a pull attempt is whole and when an outage is over.
 type PullsConfig struct {
-	JoinWindow   Duration `json:"join_window" help:"how long the lines of one failed attempt are waited for" min:"0s" max:"1m"`
+	JoinWindow   Duration `json:"join_window" help:"how long the lines of one failed attempt are waited for; those of a journal may come 250ms late" min:"0s" max:"1m"`
 	AbandonAfter Duration `json:"abandon_after" help:"an incident without a further attempt for so long is closed as abandoned" min:"1s" max:"168h"`
 }
 

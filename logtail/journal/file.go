@@ -13,7 +13,6 @@ type file struct {
 	path string
 	root int // which of the roots it lies in
 	at   io.ReaderAt
-	size func() (int64, error)
 	info os.FileInfo // to know it again under another name
 
 	head     header
@@ -52,8 +51,8 @@ type link struct {
 
 // newFile returns a file of which refresh has to be called first.
 func newFile(at io.ReaderAt, size func() (int64, error), matches []match, codecs *decompressor) *file {
-	f := &file{at: at, size: size, matches: matches, codecs: codecs, chains: make([]*link, len(matches))}
-	f.data.at = at
+	f := &file{at: at, matches: matches, codecs: codecs, chains: make([]*link, len(matches))}
+	f.data.at, f.data.size = at, size
 	for i := range f.chains {
 		f.chains[i] = &link{}
 	}
@@ -62,10 +61,6 @@ func newFile(at io.ReaderAt, size func() (int64, error), matches []match, codecs
 
 // readHeader reads the header. It reports whether anything was added since.
 func (f *file) readHeader() (changed bool, err error) {
-	size, err := f.size()
-	if err != nil {
-		return false, err
-	}
 	var b [headerSize]byte
 	n, err := f.at.ReadAt(b[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -78,7 +73,7 @@ func (f *file) readHeader() (changed bool, err error) {
 	changed = h.entries != f.head.entries || h.tailSeqnum != f.head.tailSeqnum || h.state != f.head.state || h.headSeqnum != f.head.headSeqnum
 	f.head = h
 	f.limit = h.tailSeqnum
-	f.data.end = min(uint64(size), h.end)
+	f.data.end = 0 // it is asked for when it is needed
 	f.data.forget()
 	return changed, nil
 }
@@ -94,6 +89,7 @@ func (f *file) gone() bool {
 // writes in the other one. Each error is of one match, whose further entries
 // cannot be found.
 func (f *file) count() (errs []error) {
+	f.pending = false // what has been linked since may come before it
 	for i, l := range f.chains {
 		if l.broken {
 			continue

@@ -96,8 +96,8 @@ func (f *follower) position(c cursor) logtail.Position { return c.position(f.cfg
 
 // turn reads all that can be read now.
 func (f *follower) turn(ctx context.Context) {
-	f.live = f.rewatch()
 	f.got = f.look(ctx)
+	f.live = f.rewatch()
 	if !f.got && f.live && f.arm() {
 		f.got = f.look(ctx) // what came before it was armed
 	}

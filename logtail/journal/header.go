@@ -50,8 +50,7 @@ func (i id128) String() string { return hex.EncodeToString(i[:]) }
 type header struct {
 	flags              flags
 	state              uint8
-	fileID, sequence   id128 // sequence is called seqnum_id
-	end                uint64
+	fileID, sequence   id128  // sequence is called seqnum_id
 	table, buckets     uint64 // hash table of DATA objects: offset and number of buckets
 	entries            uint64
 	headSeqnum         uint64 // 0 = no entry yet
@@ -94,11 +93,9 @@ func parseHeader(b []byte) (header, error) {
 	if unknown := h.flags &^ knownFlags; unknown != 0 {
 		return header{}, unsupportedError{h.flags}
 	}
-	size, arena := u64(88), u64(96)
-	if size < headerSize || size > 1<<20 || arena > 1<<62 {
-		return header{}, fmt.Errorf("the header claims to have %d bytes and an arena of %d", size, arena)
+	if size := u64(88); size < headerSize || size > 1<<20 {
+		return header{}, fmt.Errorf("the header claims to have %d bytes", size)
 	}
-	h.end = size + arena
 	return h, nil
 }
 

@@ -53,8 +53,9 @@ const (
 
 // content reads objects. It holds what was read last.
 type content struct {
-	at  io.ReaderAt
-	end uint64 // where the file's objects end
+	at   io.ReaderAt
+	size func() (int64, error)
+	end  uint64 // how long the file is, or was
 
 	window  []byte // around an entry
 	off     uint64 // of the window
@@ -63,8 +64,8 @@ type content struct {
 
 // read returns n bytes at off. They are valid until the next call.
 func (c *content) read(off uint64, n int) ([]byte, error) {
-	if off > c.end || uint64(n) > c.end-off {
-		return nil, corrupt(off, "%d bytes reach beyond the end of the file at %#x", n, c.end)
+	if err := c.reach(off, uint64(n)); err != nil {
+		return nil, err
 	}
 	if off >= c.off && off+uint64(n) <= c.off+uint64(len(c.window)) {
 		return c.window[off-c.off:][:n], nil
@@ -73,6 +74,22 @@ func (c *content) read(off uint64, n int) ([]byte, error) {
 		c.scratch = make([]byte, max(n, 512))
 	}
 	return c.fill(c.scratch[:n], off)
+}
+
+// reach makes sure that the file has n bytes at off. It may have grown since it was
+// looked at: what is linked now can lie in what was added.
+func (c *content) reach(off, n uint64) error {
+	for range 3 { // the first time the size is not known yet
+		if off <= c.end && n <= c.end-off {
+			return nil
+		}
+		size, err := c.size()
+		if err != nil {
+			return err
+		}
+		c.end = uint64(size)
+	}
+	return corrupt(off, "%d bytes reach beyond the end of the file at %#x", n, c.end)
 }
 
 // maxScratch is how much memory is kept from one read to the next.
@@ -90,10 +107,11 @@ func (c *content) fill(b []byte, off uint64) ([]byte, error) {
 	return nil, err
 }
 
-// look reads what stands around an entry.
+// look reads what stands around an entry. It may be less than the file had: journald
+// cuts off what it did not need when it archives a file.
 func (c *content) look(off uint64) error {
-	if off >= c.end {
-		return corrupt(off, "it lies beyond the end of the file at %#x", c.end)
+	if err := c.reach(off, entryHeader); err != nil {
+		return err
 	}
 	begin := off - min(off, windowBefore)
 	n := min(off+windowBehind, c.end) - begin
@@ -101,11 +119,11 @@ func (c *content) look(off uint64) error {
 		c.window = make([]byte, 0, windowBefore+windowBehind)
 	}
 	c.window = c.window[:0]
-	b, err := c.fill(c.window[:n], begin)
-	if err != nil {
+	got, err := c.at.ReadAt(c.window[:n], int64(begin))
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	c.window, c.off = b, begin
+	c.window, c.off = c.window[:got], begin
 	return nil
 }
 
@@ -130,8 +148,8 @@ func (c *content) object(off uint64, typ uint8, n int) (b []byte, size uint64, e
 	if b[0] != typ {
 		return nil, 0, corrupt(off, "got type %d, want %d", b[0], typ)
 	}
-	if size < uint64(n) || size > c.end-off {
-		return nil, 0, corrupt(off, "got size %d, want %d to %d", size, n, c.end-off)
+	if size < uint64(n) {
+		return nil, 0, corrupt(off, "got size %d, want %d at least", size, n)
 	}
-	return b, size, nil
+	return b, size, c.reach(off, size)
 }

@@ -85,6 +85,22 @@ func (r *reader) isCopy(f *file) bool {
 	return r.last.mark.isBehind(&f.next) || r.last.mark.sameMoment(&f.next) && slices.Contains(r.moment, f.next.xor)
 }
 
+// torn reports whether numbers are missing between two files.
+func (r *reader) torn() bool {
+	ends := maps.Clone(r.ends)
+	for _, f := range r.files {
+		last, known := ends[f.head.sequence]
+		if f.head.headSeqnum == 0 {
+			continue
+		}
+		if known && f.head.headSeqnum > last.next {
+			return true
+		}
+		ends[f.head.sequence] = end{next: max(last.next, f.head.tailSeqnum+1)}
+	}
+	return false
+}
+
 // account finds out which entries were removed before they were read: numbers
 // between two files of a sequence that are in no file. It may count too many,
 // since entries of any kind have numbers, but not too few.

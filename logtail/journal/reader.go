@@ -21,6 +21,7 @@ import (
 type reader struct {
 	roots
 	matches []match
+	list    func() ([]found, []problem) // [roots.list]
 	codecs  decompressor
 	lost    func(logtail.Loss)
 
@@ -59,7 +60,9 @@ type refusal struct {
 }
 
 func newReader(r roots, matches []match, lost func(logtail.Loss)) *reader {
-	return &reader{roots: r, matches: matches, lost: lost, found: make([]bool, len(matches)), ends: make(map[id128]end)}
+	read := &reader{roots: r, matches: matches, lost: lost, found: make([]bool, len(matches)), ends: make(map[id128]end)}
+	read.list = read.roots.list
+	return read
 }
 
 // refresh takes notice of what is new.
@@ -68,14 +71,25 @@ func (r *reader) refresh(now time.Time) {
 	if scanned = r.again || r.changed(now); scanned {
 		r.scan()
 	}
-	// The newest first: what journald wrote to a file before it began the next one is
-	// then seen before anything in that one is handed over.
-	for _, f := range slices.Backward(slices.Clone(r.files)) {
-		r.update(f)
+	r.updateAll()
+	if scanned && r.torn() {
+		// A file was renamed while the folder was listed: it was in neither place.
+		r.scan()
+		r.updateAll()
 	}
 	if scanned {
 		r.account()
 	}
+}
+
+// updateAll takes notice of what was added, in the newest file first: what journald
+// wrote to a file before it began the next one is then seen before anything in that
+// one is handed over.
+func (r *reader) updateAll() {
+	for _, f := range slices.Backward(slices.Clone(r.files)) {
+		r.update(f)
+	}
+	slices.SortStableFunc(r.files, byAge)
 }
 
 // scan looks for files that have come, were renamed or were removed.
@@ -105,8 +119,9 @@ func (r *reader) scan() {
 
 // byAge orders the files of one sequence by their numbers, others by time.
 func byAge(a, b *file) int {
+	// One without an entry is the newest: 0 is less than none.
 	if a.head.sequence == b.head.sequence {
-		return cmp.Compare(a.head.headSeqnum-1, b.head.headSeqnum-1) // one without an entry is the newest
+		return cmp.Compare(a.head.headSeqnum-1, b.head.headSeqnum-1)
 	}
 	return cmp.Compare(a.head.headTime-1, b.head.headTime-1)
 }
