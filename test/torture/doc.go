@@ -1,5 +1,8 @@
-// Package torture holds a test of the whole agent as a process: its log is
+// Package torture holds tests of the whole agent as a process: its log is
 // written at 50,000 lines a second and rotated in every way at random moments,
 // and the agent is killed and started again, while each failed pull must arrive.
 // Start at TestTorture.
+//
+// TestJournalLive and TestJournalKills do so with the journal of a real journald
+// that is rotated each second; what journalctl reads of it is what must arrive.
 package torture

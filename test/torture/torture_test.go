@@ -34,10 +34,17 @@ const (
 )
 
 func TestTorture(t *testing.T) {
+	length, seed := settings(t)
+	torture(t, length, seed)
+}
+
+// settings is for how long to torture, and the seed of all choices.
+func settings(t *testing.T) (length time.Duration, seed uint64) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("writes hundreds of megabytes; run without -short")
 	}
-	length, seed := shortLength, uint64(time.Now().UnixNano())
+	length, seed = shortLength, uint64(time.Now().UnixNano())
 	if text := os.Getenv(lengthEnv); text != "" {
 		var err error
 		if length, err = time.ParseDuration(text); err != nil {
@@ -51,7 +58,7 @@ func TestTorture(t *testing.T) {
 		}
 	}
 	t.Logf("%s=%d %s=%s", seedEnv, seed, lengthEnv, length)
-	torture(t, length, seed)
+	return length, seed
 }
 
 func torture(t *testing.T, length time.Duration, seed uint64) {
@@ -110,14 +117,19 @@ type verdict struct {
 }
 
 // settle waits until what is owed has arrived, or nothing more arrives.
-func settle(t *testing.T, w *writer, k *keeper, received *tally.Tally) verdict {
+func settle(t *testing.T, w *writer, k *keeper, received *tally.Tally) (v verdict) {
+	await(t, received, func() bool {
+		v = judge(w, k, received)
+		return len(v.lost) == 0
+	})
+	return v
+}
+
+// await waits until it is done, or nothing more arrives.
+func await(t *testing.T, received *tally.Tally, done func() bool) {
 	const patience = 10 * time.Second
 	quiet, last := time.Now(), -1
-	for {
-		v := judge(w, k, received)
-		if len(v.lost) == 0 || time.Since(quiet) > patience {
-			return v
-		}
+	for !done() && time.Since(quiet) <= patience {
 		if n := received.Len(); n != last {
 			quiet, last = time.Now(), n
 		}
