@@ -225,7 +225,7 @@ func (s *sources) candidates() []logtail.Candidate {
 		all = j.Candidates()
 	} else {
 		for _, root := range journal.Roots(s.cfg.HostRoot) {
-			all = append(all, logtail.Candidate{Kind: "journal", Name: root, Detail: "no journal there"})
+			all = append(all, logtail.Candidate{Kind: "folder", Name: root, Detail: "no journal there"})
 		}
 	}
 	if s.cfg.Sources.Auto {

@@ -198,7 +198,7 @@ type Status struct {
 
 // Candidate is a place where a runtime or kubelet may log, and what was found there.
 type Candidate struct {
-	Kind         string `json:"kind"` // file, unit or identifier
+	Kind         string `json:"kind"` // file, folder, unit or identifier
 	Name         string `json:"name"`
 	Program      string `json:"program,omitempty"`
 	Distribution string `json:"distribution,omitempty"`

@@ -151,7 +151,7 @@ func TestWhoseLines(t *testing.T) {
 	for _, c := range src.Candidates() {
 		found[c.Kind+" "+c.Name] = c.Found
 	}
-	want := map[string]bool{"unit containerd.service": true, "unit kubelet.service": false, "identifier kubelet": true}
+	want := map[string]bool{"folder " + d.Journal(): true, "unit containerd.service": true, "unit kubelet.service": false, "identifier kubelet": true}
 	if fmt.Sprint(found) != fmt.Sprint(want) {
 		t.Errorf("candidates: got %v, want %v", found, want)
 	}

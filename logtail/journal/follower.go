@@ -45,12 +45,6 @@ type follower struct {
 	told    string  // the last thing that was logged as wrong
 }
 
-// tally is what was found of a candidate.
-type tally struct {
-	found   bool // the journal has had an entry
-	entries int64
-}
-
 func newFollower(s *Source, h logtail.Handler) *follower {
 	f := &follower{
 		src: s, cfg: &s.cfg, log: s.cfg.Logger.With("source", s.cfg.Name), out: h,
@@ -116,10 +110,11 @@ func (f *follower) look(ctx context.Context) bool {
 		}
 		f.hand(file)
 		if n++; n%batch == 0 {
+			f.src.lag(f.passed.Time)
 			f.progress()
 		}
 	}
-	if n > 0 || f.passed.Pos != f.position(f.place) || len(f.unfinished) > 0 {
+	if f.place.next > 0 && (n > 0 || f.passed.Pos != f.position(f.place) || len(f.unfinished) > 0) {
 		f.progress()
 	}
 	return n > 0
@@ -185,7 +180,7 @@ func (f *follower) judge(pos, end cursor) {
 // caughtUp moves the place to the end of the journal: the entries of others that
 // journald may remove are no loss.
 func (f *follower) caughtUp() {
-	sequence, read := f.reader.end()
+	sequence, read := f.reader.readTo()
 	if read == 0 || sequence == f.place.sequence && read <= f.place.next {
 		return
 	}

@@ -61,10 +61,10 @@ type Source struct {
 	cfg   Config
 	start *logtail.Position // where the next Run begins
 
-	mu         sync.Mutex
-	status     logtail.Status
-	behind     time.Time // since when there has been something unread; zero if nothing is
-	candidates []logtail.Candidate
+	mu       sync.Mutex
+	status   logtail.Status
+	behind   time.Time // since when there has been something unread; zero if nothing is
+	findings findings
 }
 
 var _ logtail.Source = (*Source)(nil)
@@ -152,11 +152,11 @@ func (s *Source) Status() logtail.Status {
 	return st
 }
 
-// Candidates tells for each of [Config.Follow] what was found.
-func (s *Source) Candidates() []logtail.Candidate {
+// lag takes notice that entries since then are still to be read.
+func (s *Source) lag(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.candidates
+	s.behind = since
 }
 
 // update changes the status.

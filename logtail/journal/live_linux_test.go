@@ -98,3 +98,48 @@ func find(t *testing.T, path string, m match) uint64 {
 	}
 	return off
 }
+
+// TestNoJournalYet begins before there is a journal. No place may be told of it: after
+// a restart it would look as if a journal was gone.
+func TestNoJournalYet(t *testing.T) {
+	root, path := writeJournal(t, numbered(0, 3))
+	away := filepath.Join(t.TempDir(), "away")
+	must(t, os.Rename(filepath.Dir(path), away))
+	var r logtailtest.Recorder
+	src := newSource(t, Config{Roots: []string{root}, Follow: []Candidate{containerd}, Lookback: -1})
+	f := newFollower(src, &r)
+	f.turn(t.Context())
+	f.stop()
+	if p := r.Position(); p != nil || src.start != nil {
+		t.Errorf("got place %+v, want none", p)
+	}
+	must(t, os.Rename(away, filepath.Dir(path)))
+	f = newFollower(src, &r)
+	defer f.stop()
+	f.turn(t.Context())
+	if got := r.Lines(); len(got) != 3 || len(r.Losses()) > 0 {
+		t.Errorf("got %q and losses %+v, want 3 lines", got, r.Losses())
+	}
+}
+
+// TestFolderComesBack takes the folder away that was read and puts it back: all in
+// it was read.
+func TestFolderComesBack(t *testing.T) {
+	root, path := writeJournal(t, numbered(0, 3))
+	must(t, os.Rename(path, strings.Replace(path, "system.", "system@x.", 1))) // archived
+	var r logtailtest.Recorder
+	src := newSource(t, Config{Roots: []string{root}, Follow: []Candidate{containerd}, Lookback: -1})
+	f := newFollower(src, &r)
+	defer f.stop()
+	away := filepath.Join(t.TempDir(), "away")
+	for range 3 {
+		f.turn(t.Context())
+		must(t, os.Rename(filepath.Dir(path), away))
+		f.turn(t.Context())
+		must(t, os.Rename(away, filepath.Dir(path)))
+		f.turn(t.Context())
+	}
+	if got := r.Lines(); len(got) != 3 || len(r.Losses()) > 0 {
+		t.Errorf("got %q and losses %+v, want 3 lines, each once", got, r.Losses())
+	}
+}

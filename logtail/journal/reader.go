@@ -31,10 +31,11 @@ type reader struct {
 	origin *cursor
 	since  uint64
 
-	files    []*file // open, in their order
-	done     []os.FileInfo
+	files    []*file       // open, in their order
+	done     []os.FileInfo // read to their end
+	doneIDs  []id128       // likewise, of the last ones, whatever has become of them
 	refused  []refusal
-	found    []bool  // by match: an entry has it
+	present  []bool  // by match: an entry has it
 	users    []found // files of others, which have numbers of the same sequence
 	problems []problem
 	again    bool // something could not be opened and may be later
@@ -60,7 +61,7 @@ type refusal struct {
 }
 
 func newReader(r roots, matches []match, lost func(logtail.Loss)) *reader {
-	read := &reader{roots: r, matches: matches, lost: lost, found: make([]bool, len(matches)), ends: make(map[id128]end)}
+	read := &reader{roots: r, matches: matches, lost: lost, present: make([]bool, len(matches)), ends: make(map[id128]end)}
 	read.list = read.roots.list
 	return read
 }
@@ -170,6 +171,11 @@ func (r *reader) open(l found) error {
 		f.close()
 		return err
 	}
+	if slices.Contains(r.doneIDs, f.head.fileID) {
+		r.done = append(r.done, f.info) // it is back, or a copy
+		f.close()
+		return nil
+	}
 	r.files = append(r.files, f)
 	return nil
 }
@@ -223,7 +229,7 @@ func (r *reader) update(f *file) {
 		return
 	}
 	for i, l := range f.chains {
-		r.found[i] = r.found[i] || l.data != 0
+		r.present[i] = r.present[i] || l.data != 0
 	}
 	f.steady = f.head.state != stateOnline || time.Since(f.grown) > linkTime
 	if !f.placed {
@@ -281,10 +287,15 @@ func (r *reader) settle() {
 		f.exhausted()
 		if f.finished {
 			r.done = append(r.done, f.info)
+			r.doneIDs = append(r.doneIDs[max(len(r.doneIDs)+1-maxDoneIDs, 0):], f.head.fileID)
 			r.drop(f)
 		}
 	}
 }
+
+// maxDoneIDs bounds the files that are known to have been read. A node keeps some
+// hundred at most.
+const maxDoneIDs = 1024
 
 func (r *reader) drop(f *file) {
 	r.files = slices.DeleteFunc(r.files, func(g *file) bool { return g == f })

@@ -3,7 +3,6 @@ package journal
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,9 +14,9 @@ import (
 	"pullcause/logtail"
 )
 
-// end is the number before which nothing of interest is left unread in the file
+// readTo is the number before which nothing of interest is left unread in the file
 // that is written to; 0 if there is none. It holds after next returned nil.
-func (r *reader) end() (sequence id128, read uint64) {
+func (r *reader) readTo() (sequence id128, read uint64) {
 	for _, f := range slices.Backward(r.files) {
 		if !f.finished && f.read > 0 {
 			return f.head.sequence, f.read
@@ -58,7 +57,7 @@ func (f *follower) none() string {
 // tell takes the turn into the status, and logs what has gone wrong since the last.
 func (f *follower) tell() {
 	for i := range f.tallies {
-		f.tallies[i].found = f.tallies[i].found || f.reader.found[i]
+		f.tallies[i].found = f.tallies[i].found || f.reader.present[i]
 	}
 	var wrong []string
 	for _, p := range f.reader.wrong() {
@@ -86,7 +85,10 @@ func (f *follower) tell() {
 	s.status.Path = f.folders()
 	s.status.Program = f.programs()
 	s.behind = time.Time{}
-	s.candidates = f.candidates()
+	s.findings = findings{
+		any: f.reader.any(), none: s.status.Error, wrong: wrong,
+		problems: f.reader.problems, tallies: slices.Clone(f.tallies),
+	}
 }
 
 // folders are those that hold files, or where they are looked for.
@@ -113,30 +115,6 @@ func (f *follower) programs() string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// candidates tells what was found of each.
-func (f *follower) candidates() []logtail.Candidate {
-	all := make([]logtail.Candidate, len(f.cfg.Follow))
-	for i, c := range f.cfg.Follow {
-		t := f.tallies[i]
-		found := logtail.Candidate{Kind: "unit", Name: c.Unit, Program: c.Program, Distribution: c.Distribution, Found: t.found}
-		if c.Unit == "" {
-			found.Kind, found.Name = "identifier", c.Identifier
-		}
-		switch {
-		case t.entries > 0:
-			found.Detail = fmt.Sprintf("%d entries read", t.entries)
-		case t.found:
-			found.Detail = "in the journal, but no entry since reading began"
-		case f.reader.any():
-			found.Detail = "no entry in the journal"
-		default:
-			found.Detail = f.none()
-		}
-		all[i] = found
-	}
-	return all
 }
 
 // rewatch watches the folders that hold files, and no others. It reports whether
@@ -167,7 +145,7 @@ func (f *follower) rewatch() bool {
 // arm asks for a wake-up when a file that is written to changes. It reports
 // whether it had to.
 func (f *follower) arm() (armed bool) {
-	for _, file := range f.reader.files {
+	for _, file := range slices.Backward(f.reader.files) {
 		w := f.watches[filepath.Dir(file.path)]
 		osFile, ok := file.at.(*os.File)
 		if w == nil || !ok || file.finished || w.IsArmed() {
