@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 
 	"pullcause/logtail"
 	"pullcause/logtail/journal/journaltest"
+	"pullcause/logtail/logtailtest"
 )
 
 func TestMain(m *testing.M) {
@@ -130,5 +134,45 @@ func TestJournalctl(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestUnclean kills journald while its journal is followed: what it leaves behind is
+// never closed, and must be read like any other file, once, by whoever was there and
+// by whoever comes later.
+func TestUnclean(t *testing.T) {
+	for _, s := range installations(t) {
+		t.Run(fmt.Sprint("systemd ", s.Version), func(t *testing.T) {
+			t.Parallel()
+			o := journaltest.Options{Systemd: s, Dir: t.TempDir()}
+			log := &testLog{daemon: startDaemon(t, o), watcher: newWatcher(t)}
+			var r logtailtest.Recorder
+			src := log.Source(t, nil, nil)
+			logtailtest.Start(t, src, &r)
+			const lives, each = 4, 50
+			for i := range lives {
+				w, err := log.daemon.Writer(context.WithoutCancel(t.Context()), "containerd", containerd.Unit)
+				must(t, err)
+				_, err = io.WriteString(w, strings.Join(numbered(i*each, each), "\n")+"\n")
+				must(t, err)
+				must(t, w.Close())
+				if i < lives-1 {
+					must(t, log.daemon.Kill())
+					log.daemon = startDaemon(t, o)
+				}
+			}
+			if got := r.Wait(t, lives*each); !slices.Equal(got, numbered(0, lives*each)) {
+				t.Errorf("got %d lines, the last one %q, want %d in order", len(got), got[len(got)-1], lives*each)
+			}
+			if files, err := filepath.Glob(filepath.Join(log.daemon.Journal(), "*", "*.journal~")); err != nil || len(files) != lives-1 {
+				t.Errorf("got the files %q, want %d that were left unclean", files, lives-1)
+			}
+			match := newMatch("_SYSTEMD_UNIT", containerd.Unit)
+			later, losses := readAll(t, log.daemon.Journal(), match)
+			compareReads(t, later, ask(t, s, log.daemon.Journal(), match))
+			if losses = append(losses, r.Losses()...); len(losses) > 0 {
+				t.Errorf("got losses %+v, want none", losses)
+			}
+		})
 	}
 }
