@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -131,45 +132,49 @@ func readUpTo(dst []byte, r io.Reader, limit int) ([]byte, error) {
 // payload of many MiB must not cost more than the beginning that is wanted.
 func unpackLZ4(dst, packed []byte, limit int) ([]byte, error) {
 	if len(packed) < 8 {
-		return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+		return dst, errShortLZ4
 	}
-	size := binary.LittleEndian.Uint64(packed)
-	if size < uint64(limit) {
+	if size := binary.LittleEndian.Uint64(packed); size < uint64(limit) {
 		limit = int(size)
 	}
 	base, end := len(dst), len(dst)+limit
-	src := packed[8:]
-	for len(dst) < end {
-		var n int
-		var err error
-		if len(src) == 0 {
-			return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
-		}
-		token := src[0]
-		if n, src, err = lz4Length(src[1:], token>>4); err != nil {
+	var err error
+	for src := packed[8:]; len(dst) < end; {
+		if dst, src, err = unpackLZ4Sequence(dst, src, base, end); err != nil {
 			return dst, err
 		}
-		if n > len(src) {
-			return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
-		}
-		dst = append(dst, src[:min(n, end-len(dst))]...)
-		src = src[n:]
-		if len(dst) == end {
-			break
-		}
-		if len(src) < 2 {
-			return dst, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
-		}
-		back := int(binary.LittleEndian.Uint16(src))
-		if n, src, err = lz4Length(src[2:], token&15); err != nil {
-			return dst, err
-		}
-		if back == 0 || back > len(dst)-base {
-			return dst, errors.New("unpack lz4: a match lies before the beginning")
-		}
-		dst = repeat(dst, back, min(n+4, end-len(dst)))
 	}
 	return dst, nil
+}
+
+var errShortLZ4 = fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+
+// unpackLZ4Sequence unpacks literals and the match behind them, but nothing behind end.
+func unpackLZ4Sequence(dst, src []byte, base, end int) (unpacked, rest []byte, err error) {
+	if len(src) == 0 {
+		return dst, nil, errShortLZ4
+	}
+	token := src[0]
+	n, src, err := lz4Length(src[1:], token>>4)
+	if err != nil || n > len(src) {
+		return dst, nil, cmp.Or(err, errShortLZ4)
+	}
+	dst = append(dst, src[:min(n, end-len(dst))]...)
+	src = src[n:]
+	if len(dst) == end {
+		return dst, src, nil
+	}
+	if len(src) < 2 {
+		return dst, nil, errShortLZ4
+	}
+	back := int(binary.LittleEndian.Uint16(src))
+	if back == 0 || back > len(dst)-base {
+		return dst, nil, errors.New("unpack lz4: a match lies before the beginning")
+	}
+	if n, src, err = lz4Length(src[2:], token&15); err != nil {
+		return dst, nil, err
+	}
+	return repeat(dst, back, min(n+4, end-len(dst))), src, nil
 }
 
 // lz4Length completes a length whose first four bits are given.
@@ -184,7 +189,7 @@ func lz4Length(src []byte, four byte) (n int, rest []byte, err error) {
 			return n, src[i+1:], nil
 		}
 	}
-	return 0, nil, fmt.Errorf("unpack lz4: %w", io.ErrUnexpectedEOF)
+	return 0, nil, errShortLZ4
 }
 
 // repeat appends n bytes that begin back bytes before the end, which may be less

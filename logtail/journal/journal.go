@@ -4,9 +4,10 @@
 //
 // From the bottom up: header.go and object.go read the format, chain.go walks the
 // entries of one match, so that the entries of others cost nothing, file.go puts
-// the chains of one file together and reader.go the files of a journal: rotated,
-// left behind unclean, in /var or in /run. Entries that journald has removed before
-// they were read are counted by the numbers that are missing (place.go).
+// the chains of one file together, and reader.go the files of a journal that scan.go
+// finds: rotated, left behind unclean, in /var or in /run. Entries that journald has
+// removed before they were read are counted by the numbers that are missing
+// (place.go).
 //
 // Files are read with pread and never mapped: one that is truncated under a reader
 // that has it mapped kills the process.
