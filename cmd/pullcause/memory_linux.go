@@ -32,14 +32,16 @@ func giveBack(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	defer maps.Close() //nolint:errcheck // it was only read
+	defer maps.Close()
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return
 	}
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		if begin, size, ok := unwritten(lines.Text(), program); ok {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, begin, size, unix.MADV_PAGEOUT)
+			if _, _, errno := unix.Syscall(unix.SYS_MADVISE, begin, size, unix.MADV_PAGEOUT); errno != 0 {
+				return
+			}
 		}
 	}
 }
