@@ -101,6 +101,7 @@ func (f *follower) turn(ctx context.Context) {
 // look reports whether there was anything.
 func (f *follower) look(ctx context.Context) bool {
 	f.reader.refresh(time.Now())
+	f.tellState()
 	n := 0
 	for ctx.Err() == nil {
 		file := f.reader.next()

@@ -78,10 +78,6 @@ func (f *follower) tell() {
 	if f.live {
 		s.status.Wake = logtail.WakeInotify
 	}
-	s.status.State, s.status.Error = logtail.StateReading, ""
-	if !f.reader.any() {
-		s.status.State, s.status.Error = logtail.StateWaiting, f.none()
-	}
 	s.status.Path = f.folders()
 	s.status.Program = f.programs()
 	s.behind = time.Time{}
@@ -89,6 +85,15 @@ func (f *follower) tell() {
 		any: f.reader.any(), none: s.status.Error, wrong: wrong,
 		problems: f.reader.problems, tallies: slices.Clone(f.tallies),
 	}
+}
+
+// tellState takes into the status whether there is anything to read.
+func (f *follower) tellState() {
+	state, why := logtail.StateReading, ""
+	if !f.reader.any() {
+		state, why = logtail.StateWaiting, f.none()
+	}
+	f.src.update(func(st *logtail.Status) { st.State, st.Error = state, why })
 }
 
 // folders are those that hold files, or where they are looked for.
