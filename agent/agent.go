@@ -89,7 +89,7 @@ func (a *Agent) open(deps Deps) (err error) {
 	a.sources = &sources{
 		cfg: a.cfg, node: a.node, log: a.log,
 		watcher: watch.New(a.log),
-		start:   load(store, a.log),
+		start:   a.positions.load(),
 	}
 	return nil
 }

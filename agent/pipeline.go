@@ -36,6 +36,7 @@ type pipeline struct {
 	log      *slog.Logger
 	ledger   *checkpoint.Ledger
 	losses   losses
+	arrivals arrivals
 	// wake tells the timer that something is due.
 	wake chan struct{}
 	// moved is called when the positions may have moved.
@@ -134,10 +135,36 @@ func (p *pipeline) tell(c incident.Change, h *hold) {
 	}
 	h.retain()
 	p.exporter.Enqueue(export.FromChange(c, p.node.Name), func(delivered bool) {
-		if delivered || !p.stopping.Load() {
-			h.release()
+		if !delivered && p.stopping.Load() {
+			return
+		}
+		h.release()
+		if c.Incident.State != incident.Open {
+			p.arrivals.add(c.Incident.ID)
+			p.moved()
 		}
 	})
+}
+
+// arrivals are the incidents of which nobody has to be told any more how they
+// ended. The exporter tells of them at any time, also from within tell.
+type arrivals struct {
+	mu  sync.Mutex
+	ids []string
+}
+
+func (a *arrivals) add(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ids = append(a.ids, id)
+}
+
+func (a *arrivals) take() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ids := a.ids
+	a.ids = nil
+	return ids
 }
 
 func (p *pipeline) count(a attempt.Attempt, d diagnose.Diagnosis) {
@@ -202,9 +229,21 @@ func (p *pipeline) poke() {
 	}
 }
 
-// marks are the positions that may be stored now.
-func (p *pipeline) marks() map[string]logtail.Position {
+// state is what may be stored now: positions, and the incidents. What has been read
+// behind the positions is in the incidents already; they know it again.
+func (p *pipeline) state() (map[string]logtail.Position, []incident.Saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ledger.Marks(p.joiner.Open()...)
+	marks := p.ledger.Marks(p.joiner.Open()...)
+	for _, id := range p.arrivals.take() { // behind the marks: else it would stay open after a restart
+		p.incidents.Arrived(id)
+	}
+	return marks, p.incidents.Save()
+}
+
+// restore takes up the incidents of an earlier run.
+func (p *pipeline) restore(incidents []incident.Saved) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.incidents.Restore(incidents)
 }

@@ -2,30 +2,37 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync"
 	"time"
 
+	"pullcause/agent/incident"
 	"pullcause/logtail"
 	"pullcause/logtail/checkpoint"
 )
 
-// saveEvery is how often positions are stored while they move.
-const saveEvery = time.Second
+// How often the state is stored while it changes: each second, but with many
+// incidents so rarely that writing takes no time worth mentioning.
+const (
+	saveEvery    = time.Second
+	savePerBytes = 10 * time.Microsecond // ten seconds for a MiB
+)
 
-// positions stores how far each source is settled. Where the state folder
-// cannot be written it says so once and the agent goes on: after a restart it
-// then begins with the look-back.
+// positions stores how far each source is settled, and the incidents as they are
+// there. Where the state folder cannot be written it says so once and the agent
+// goes on: after a restart it then begins with the look-back.
 type positions struct {
 	store *checkpoint.Store
 	pipe  *pipeline
 	log   *slog.Logger
 	moved chan struct{} // cap 1
 
+	size   int // of the incidents stored last, in bytes
 	failed sync.Once
 }
 
-// run saves while positions move and sleeps while they do not.
+// run saves while something changes and sleeps while nothing does.
 func (p *positions) run(ctx context.Context) error {
 	timer := time.NewTimer(saveEvery)
 	defer timer.Stop()
@@ -35,7 +42,7 @@ func (p *positions) run(ctx context.Context) error {
 			return nil
 		case <-p.moved:
 		}
-		timer.Reset(saveEvery)
+		timer.Reset(saveEvery + time.Duration(p.size)*savePerBytes)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -45,15 +52,24 @@ func (p *positions) run(ctx context.Context) error {
 	}
 }
 
-// save stores the marks of this moment.
+// save stores the state of this moment.
 func (p *positions) save() {
 	if p.store == nil {
 		return
 	}
-	marks := p.pipe.marks()
-	if err := p.store.Save(marks); err != nil {
+	marks, incidents := p.pipe.state()
+	st := checkpoint.State{Positions: marks}
+	var err error
+	if len(incidents) > 0 {
+		st.Incidents, err = json.Marshal(incidents)
+	}
+	p.size = len(st.Incidents)
+	if err == nil {
+		err = p.store.Save(st)
+	}
+	if err != nil {
 		p.failed.Do(func() {
-			p.log.Error("positions cannot be stored; after a restart reading begins with sources.lookback", "error", err)
+			p.log.Error("the state cannot be stored; after a restart reading begins with sources.lookback, and no incident is remembered", "error", err)
 		})
 		return
 	}
@@ -67,14 +83,22 @@ func (p *positions) note() {
 	}
 }
 
-// load returns the stored positions, or none.
-func load(store *checkpoint.Store, log *slog.Logger) map[string]logtail.Position {
-	if store == nil {
+// load returns the stored positions and takes up the incidents.
+func (p *positions) load() map[string]logtail.Position {
+	if p.store == nil {
 		return nil
 	}
-	marks, err := store.Load()
+	st, err := p.store.Load()
 	if err != nil {
-		log.Warn("stored positions cannot be used", "error", err)
+		p.log.Warn("the stored state cannot be used", "error", err)
 	}
-	return marks
+	var incidents []incident.Saved
+	if len(st.Incidents) > 0 {
+		if err := json.Unmarshal(st.Incidents, &incidents); err != nil {
+			p.log.Warn("the stored incidents cannot be used", "error", err)
+			return st.Positions
+		}
+	}
+	p.pipe.restore(incidents)
+	return st.Positions
 }

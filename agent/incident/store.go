@@ -39,6 +39,7 @@ type Store struct {
 	// waiting are the open incidents that a pod waits for, by its uid and by its
 	// name: pods are deleted far more often than images fail.
 	waiting map[string][]*entry
+	ended   []*entry // not long ago, the one that ended first is first
 
 	evicted int64
 }
@@ -51,20 +52,32 @@ type entry struct {
 	touched  time.Time // when anything was heard of it, on our clock
 	reported time.Time // when an attempt was last reported, on the log's clock
 	unsaid   int       // attempts since then
+	counted  []counted // the last ones, the oldest first
+	// endUID is the attempt that ended it, if one did; arrived is set once nobody has
+	// to be told of the end any more.
+	endUID  string
+	arrived bool
 }
 
 // NewStore returns an empty store.
 func NewStore(cfg Config) *Store {
-	return &Store{cfg: cfg, open: make(map[string]*entry), quiet: list.New(), waiting: make(map[string][]*entry)}
+	return &Store{
+		cfg: cfg, open: make(map[string]*entry), quiet: list.New(),
+		waiting: make(map[string][]*entry),
+	}
 }
 
-// Has reports whether an attempt is about an image with an open incident.
-func (s *Store) Has(a attempt.Attempt) bool { return s.open[key(a)] != nil }
+// Has reports whether there is something to tell of an attempt even if it succeeded:
+// the image has an open incident, or had one that it ended.
+func (s *Store) Has(a attempt.Attempt) bool {
+	return s.open[key(a)] != nil || s.endedWith(a) != nil
+}
 
 // Apply folds one attempt into the incidents and emits what there is to tell.
 func (s *Store) Apply(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, emit func(Change)) {
 	e := s.open[key(a)]
 	switch {
+	case s.tellAgain(a, d, now, emit):
 	case a.Succeeded:
 		if e != nil {
 			s.recover(e, a, now, emit)
@@ -106,21 +119,18 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 	}
 	e.Attempts++
 	e.unsaid++
-	previous := e.Diagnosis
-	changed := previous.Cause != d.Cause && previous.Cause != diagnose.BackOff
+	c := counted{UID: a.UID, Number: e.Attempts}
+	if e.Diagnosis.Cause != d.Cause && e.Diagnosis.Cause != diagnose.BackOff {
+		c.Previous = new(e.Diagnosis)
+		c.Previous.Remedy, c.Previous.Action = "", "" // of an outage that is as it was; not told
+	}
 	e.Diagnosis = d
-
-	change := Change{Attempt: &a, Diagnosis: d, Number: e.Attempts, At: now}
-	if changed {
-		told := change
-		told.Kind, told.Previous, told.Since, told.Incident = CauseChanged, previous, e.unsaid, e.snapshot()
-		emit(told)
-	}
-	if changed || s.worthTelling(e, a.End) {
-		change.Kind, change.Since, change.Incident = Failed, e.unsaid, e.snapshot()
+	if c.Previous != nil || s.worthTelling(e, a.End) {
+		c.Since = e.unsaid
 		e.reported, e.unsaid = a.End, 0
-		emit(change)
 	}
+	e.count(c)
+	c.tell(e, a, d, now, emit)
 	s.bound()
 }
 
@@ -154,8 +164,12 @@ func (s *Store) touch(e *entry, now time.Time) {
 
 func (s *Store) recover(e *entry, a attempt.Attempt, now time.Time, emit func(Change)) {
 	e.LastSeen = latest(e.LastSeen, a.End)
-	e.ClosedAt = a.End
-	s.close(e, StateRecovered)
+	e.ClosedAt, e.endUID = a.End, a.UID
+	s.close(e, StateRecovered, now)
+	e.tellRecovery(a, now, emit)
+}
+
+func (e *entry) tellRecovery(a attempt.Attempt, now time.Time, emit func(Change)) {
 	emit(Change{
 		Kind: Recovered, Incident: e.snapshot(), Attempt: &a, Diagnosis: e.Diagnosis, Previous: e.Diagnosis,
 		Number: e.Attempts, Since: e.unsaid, WhatChanged: whatChanged(e.Diagnosis), At: now,
@@ -180,6 +194,7 @@ func whatChanged(d diagnose.Diagnosis) string {
 
 // Expire abandons the incidents of which nothing was heard for AbandonAfter.
 func (s *Store) Expire(now time.Time, emit func(Change)) {
+	s.forgetEnded(now)
 	for front := s.quiet.Front(); front != nil; front = s.quiet.Front() {
 		e := front.Value.(*entry) //nolint:errcheck // the list holds nothing else
 		if now.Sub(e.touched) < s.cfg.AbandonAfter {
@@ -191,16 +206,17 @@ func (s *Store) Expire(now time.Time, emit func(Change)) {
 
 func (s *Store) abandon(e *entry, now time.Time, emit func(Change)) {
 	e.ClosedAt = now
-	s.close(e, StateAbandoned)
+	s.close(e, StateAbandoned, now)
 	emit(Change{
 		Kind: Abandoned, Incident: e.snapshot(), Diagnosis: e.Diagnosis, Previous: e.Diagnosis,
 		Number: e.Attempts, Since: e.unsaid, At: now,
 	})
 }
 
-func (s *Store) close(e *entry, state State) {
-	e.State = state
+func (s *Store) close(e *entry, state State, now time.Time) {
+	e.State, e.touched = state, now
 	s.drop(e)
+	s.end(e)
 	if len(s.closed) >= maxClosed {
 		s.closed = slices.Delete(s.closed, 0, 1)
 	}

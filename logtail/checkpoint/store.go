@@ -18,14 +18,15 @@ import (
 
 const (
 	version = 1
-	name    = "positions.json"
-	// maxSize bounds what is read: a few sources need a few hundred bytes.
-	maxSize = 1 << 20
+	name    = "state.json"
+	// maxSize bounds what is read: a few sources need a few hundred bytes, an incident
+	// few KiB, of which there are 100,000 at most.
+	maxSize = 256 << 20
 )
 
-// Store keeps positions in one file of a directory, and the ones before in
-// another, with the ending .bak. It may be used by several goroutines, but not by
-// two processes.
+// Store keeps a [State] in one file of a directory, and the one before in another,
+// with the ending .bak. It may be used by several goroutines, but not by two
+// processes.
 type Store struct {
 	dir string
 
@@ -38,45 +39,55 @@ func Open(dir string) *Store {
 	return &Store{dir: dir}
 }
 
-// state is the form of the file.
-type state struct {
+// State is what is stored together: the places that each source was read to, and
+// what is known from there.
+type State struct {
+	// Positions are by the names of their sources.
+	Positions map[string]logtail.Position
+	// Incidents is JSON, in the form of whoever knows them; nil if there are none.
+	Incidents json.RawMessage
+}
+
+// form is that of the file.
+type form struct {
 	Version   int                `json:"version"`
 	Positions []logtail.Position `json:"positions"`
+	Incidents json.RawMessage    `json:"incidents,omitempty"`
 }
 
-// Load returns the stored positions by the names of their sources. If the file
-// cannot be used, it returns what was stored before, or nothing, and an error that
-// says so: log it and go on. Where nothing was ever stored there is no error.
-func (s *Store) Load() (map[string]logtail.Position, error) {
+// Load returns what was stored. If the file cannot be used, it returns what was
+// stored before, or nothing, and an error that says so: log it and go on. Where
+// nothing was ever stored there is no error.
+func (s *Store) Load() (State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, positions, err := s.read(name)
+	text, st, err := s.read(name)
 	if err == nil {
 		s.saved = text
-		return positions, nil
+		return st, nil
 	}
-	_, positions, bakErr := s.read(name + ".bak")
+	_, st, bakErr := s.read(name + ".bak")
 	switch {
 	case bakErr == nil && errors.Is(err, fs.ErrNotExist):
-		return positions, nil // a crash between the two renames of Save
+		return st, nil // a crash between the two renames of Save
 	case bakErr == nil:
-		return positions, fmt.Errorf("%w; using the positions stored before those", err)
+		return st, fmt.Errorf("%w; using what was stored before that", err)
 	case errors.Is(err, fs.ErrNotExist) && errors.Is(bakErr, fs.ErrNotExist):
-		return map[string]logtail.Position{}, nil
+		return State{Positions: map[string]logtail.Position{}}, nil
 	}
-	return map[string]logtail.Position{}, fmt.Errorf("%w; and %w; starting as if for the first time", err, bakErr)
+	return State{Positions: map[string]logtail.Position{}}, fmt.Errorf("%w; and %w; starting as if for the first time", err, bakErr)
 }
 
-func (s *Store) read(name string) ([]byte, map[string]logtail.Position, error) {
+func (s *Store) read(name string) ([]byte, State, error) {
 	text, err := readFile(filepath.Join(s.dir, name))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read checkpoint: %w", err)
+		return nil, State{}, fmt.Errorf("read checkpoint: %w", err)
 	}
-	positions, err := decode(text)
+	st, err := decode(text)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read checkpoint %s: %w", filepath.Join(s.dir, name), err)
+		return nil, State{}, fmt.Errorf("read checkpoint %s: %w", filepath.Join(s.dir, name), err)
 	}
-	return text, positions, nil
+	return text, st, nil
 }
 
 func readFile(path string) ([]byte, error) {
@@ -91,41 +102,41 @@ func readFile(path string) ([]byte, error) {
 	return text, errors.Join(err, f.Close())
 }
 
-func encode(positions map[string]logtail.Position) ([]byte, error) {
-	st := state{Version: version, Positions: []logtail.Position{}}
-	for _, source := range slices.Sorted(maps.Keys(positions)) {
-		p := positions[source]
+func encode(st State) ([]byte, error) {
+	f := form{Version: version, Positions: []logtail.Position{}, Incidents: st.Incidents}
+	for _, source := range slices.Sorted(maps.Keys(st.Positions)) {
+		p := st.Positions[source]
 		p.Source = source
-		st.Positions = append(st.Positions, p)
+		f.Positions = append(f.Positions, p)
 	}
-	text, err := json.MarshalIndent(st, "", "  ")
+	text, err := json.MarshalIndent(f, "", "  ")
 	return append(text, '\n'), err
 }
 
-func decode(text []byte) (map[string]logtail.Position, error) {
-	var st state
-	if err := json.Unmarshal(text, &st); err != nil {
-		return nil, err
+func decode(text []byte) (State, error) {
+	var f form
+	if err := json.Unmarshal(text, &f); err != nil {
+		return State{}, err
 	}
-	if st.Version != version {
-		return nil, fmt.Errorf("got version %d, want %d: another release of this program wrote it", st.Version, version)
+	if f.Version != version {
+		return State{}, fmt.Errorf("got version %d, want %d: another release of this program wrote it", f.Version, version)
 	}
-	positions := make(map[string]logtail.Position, len(st.Positions))
-	for _, p := range st.Positions {
+	positions := make(map[string]logtail.Position, len(f.Positions))
+	for _, p := range f.Positions {
 		_, twice := positions[p.Source]
 		if p.Source == "" || p.Offset < 0 || twice {
-			return nil, fmt.Errorf("got source %q at offset %d, want each source once and no offset below 0", p.Source, p.Offset)
+			return State{}, fmt.Errorf("got source %q at offset %d, want each source once and no offset below 0", p.Source, p.Offset)
 		}
 		positions[p.Source] = p
 	}
-	return positions, nil
+	return State{Positions: positions, Incidents: f.Incidents}, nil
 }
 
-// Save stores positions by the names of their sources, in place of those stored
-// before. When it returns nil they survive a crash of the machine; when it fails,
-// what was stored before does. It writes nothing if they are the same as before.
-func (s *Store) Save(positions map[string]logtail.Position) error {
-	text, err := encode(positions)
+// Save stores a state in place of the one stored before. When it returns nil it
+// survives a crash of the machine; when it fails, what was stored before does. It
+// writes nothing if that is the same as before.
+func (s *Store) Save(st State) error {
+	text, err := encode(st)
 	if err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}

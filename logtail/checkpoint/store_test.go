@@ -1,6 +1,8 @@
 package checkpoint_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,7 +24,7 @@ func place(source string, offset int64) logtail.Position {
 
 func save(t *testing.T, s *checkpoint.Store, p positions) {
 	t.Helper()
-	if err := s.Save(p); err != nil {
+	if err := s.Save(checkpoint.State{Positions: p}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -33,7 +35,7 @@ func load(t *testing.T, dir string, want positions) {
 	if err != nil {
 		t.Errorf("Load: %v", err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got.Positions); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}
 }
@@ -51,7 +53,7 @@ func TestStore(t *testing.T) {
 	load(t, dir, positions{"file:/x": place("file:/x", 3)})
 	save(t, s, positions{})
 	load(t, dir, positions{})
-	if fi, err := os.Stat(filepath.Join(dir, "positions.json")); err != nil || fi.Mode().Perm() != 0o600 {
+	if fi, err := os.Stat(filepath.Join(dir, "state.json")); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode of the file: got %v, error %v, want 0600", fi.Mode(), err)
 	}
 }
@@ -78,12 +80,30 @@ const golden = `{
 func TestStoreForm(t *testing.T) {
 	dir := t.TempDir()
 	save(t, checkpoint.Open(dir), positions{"file:/b": place("file:/b", 2), "file:/a": place("file:/a", 1)})
-	got, err := os.ReadFile(filepath.Join(dir, "positions.json"))
+	got, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(golden, string(got)); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
+	}
+}
+
+// What is stored beside the positions comes back with them, or not at all.
+func TestStoreIncidents(t *testing.T) {
+	dir := t.TempDir()
+	s := checkpoint.Open(dir)
+	want := checkpoint.State{Positions: positions{"a": place("a", 1)}, Incidents: json.RawMessage(`[{"key":"x"}]`)}
+	if err := s.Save(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := checkpoint.Open(dir).Load()
+	var compact bytes.Buffer
+	if err := errors.Join(err, json.Compact(&compact, got.Incidents)); err != nil {
+		t.Fatal(err)
+	}
+	if got.Incidents = compact.Bytes(); !cmp.Equal(want, got) {
+		t.Errorf("got %s at %v, want %s at %v", got.Incidents, got.Positions, want.Incidents, want.Positions)
 	}
 }
 
@@ -124,12 +144,12 @@ func TestStoreDamaged(t *testing.T) {
 	}{
 		"crash before the rename":  {func(p string) error { return os.WriteFile(p+".tmp", []byte("{"), 0o600) }, 2, ""},
 		"crash between renames":    {os.Remove, 1, ""},
-		"empty":                    {func(p string) error { return os.Truncate(p, 0) }, 1, "unexpected end of JSON input; using the positions stored before those"},
+		"empty":                    {func(p string) error { return os.Truncate(p, 0) }, 1, "unexpected end of JSON input; using what was stored before that"},
 		"cut":                      {func(p string) error { return os.Truncate(p, 40) }, 1, "unexpected end of JSON input"},
 		"zeros":                    {func(p string) error { return os.WriteFile(p, make([]byte, 300), 0o600) }, 1, "invalid character"},
 		"another version":          {replace(`"version": 1`, `"version": 9`), 1, "got version 9, want 1"},
 		"an offset below 0":        {replace(`"offset": 2`, `"offset": -2`), 1, "no offset below 0"},
-		"huge":                     {func(p string) error { return os.Truncate(p, 2<<20) }, 1, "more than 1048576 bytes"},
+		"huge":                     {func(p string) error { return os.Truncate(p, 257<<20) }, 1, "more than 268435456 bytes"},
 		"a directory in its place": {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, 1, "is a directory"},
 		"both damaged": {func(p string) error {
 			return errors.Join(os.Truncate(p, 0), os.Truncate(p+".bak", 0))
@@ -140,12 +160,12 @@ func TestStoreDamaged(t *testing.T) {
 			s := checkpoint.Open(dir)
 			save(t, s, positions{"a": place("a", 1)})
 			save(t, s, positions{"a": place("a", 2)})
-			if err := c.damage(filepath.Join(dir, "positions.json")); err != nil {
+			if err := c.damage(filepath.Join(dir, "state.json")); err != nil {
 				t.Fatal(err)
 			}
 			again := checkpoint.Open(dir)
 			got, err := again.Load()
-			if got == nil || got["a"].Offset != c.want {
+			if got.Positions == nil || got.Positions["a"].Offset != c.want {
 				t.Errorf("Load: got %v, want offset %d", got, c.want)
 			}
 			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
@@ -175,10 +195,10 @@ func TestStoreSaveFails(t *testing.T) {
 	dir := t.TempDir()
 	s := checkpoint.Open(dir)
 	save(t, s, positions{"a": place("a", 1)})
-	if err := os.Mkdir(filepath.Join(dir, "positions.json.tmp"), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "state.json.tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Save(positions{"a": place("a", 2)}); err == nil || !strings.HasPrefix(err.Error(), "write checkpoint: ") {
+	if err := s.Save(checkpoint.State{Positions: positions{"a": place("a", 2)}}); err == nil || !strings.HasPrefix(err.Error(), "write checkpoint: ") {
 		t.Errorf("Save: got error %v, want one that says so", err)
 	}
 	load(t, dir, positions{"a": place("a", 1)})

@@ -121,11 +121,11 @@ func (p *process) stop(t *testing.T) {
 // read anything of: it stores how far it came in each.
 func (p *process) sources(t *testing.T) []string {
 	t.Helper()
-	positions, err := checkpoint.Open(p.state).Load()
+	st, err := checkpoint.Open(p.state).Load()
 	if err != nil {
 		t.Error(err)
 	}
-	return slices.Sorted(maps.Keys(positions))
+	return slices.Sorted(maps.Keys(st.Positions))
 }
 
 // cannot skips a test that cannot run here, which on CI is a failure.

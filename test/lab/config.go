@@ -22,8 +22,12 @@ const (
 // progressTimeout is how long a layer may make no progress; the default is 5 m.
 const progressTimeout = "4s"
 
-// pauseImage cannot be pulled: nobody answers for its registry.
-const pauseImage = "registry.k8s.io/pause:3.10.2"
+// pauseImage cannot be pulled where there is no kubelet: nobody answers for its
+// registry.
+const (
+	pauseHost  = "registry.k8s.io"
+	pauseImage = pauseHost + "/pause:3.10.2"
+)
 
 // configV3 is for containerd 2, configV2 for 1.6 and 1.7. The plugins that are
 // disabled would write outside of the lab's folder.

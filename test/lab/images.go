@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -29,8 +30,11 @@ const (
 	hugeLayer   = 2 * rootSize
 )
 
-// foreignArch is one that no node of the lab has.
-const foreignArch = "s390x"
+// foreignArch is one that no node of the lab has; foreignRepository is for it.
+const (
+	foreignArch       = "s390x"
+	foreignRepository = "platform/foreign"
+)
 
 // fill pushes the images that exist.
 func (g *registry) fill() error {
@@ -49,7 +53,12 @@ func (g *registry) fill() error {
 			return fmt.Errorf("push %s: %w", reference, err)
 		}
 	}
-	return g.pushForeign("platform/foreign:1.0")
+	if g.pause != nil {
+		if err := g.push(strings.TrimPrefix(pauseImage, pauseHost+"/"), smallLayer); err != nil {
+			return fmt.Errorf("push %s: %w", pauseImage, err)
+		}
+	}
+	return g.pushForeign(foreignRepository + ":1.0")
 }
 
 func (g *registry) push(reference string, size int) error {
@@ -81,36 +90,48 @@ func (g *registry) pushForeign(reference string) error {
 	return remote.WriteIndex(ref, index, remote.WithTransport(direct{g.good}))
 }
 
-// image makes an image of one layer of its own, as a layer that containerd has
-// seen under another name is not fetched again.
+// image makes an image of a layer of its own, as a layer that containerd has seen
+// under another name is not fetched again, and one with a program to run.
 func (g *registry) image(reference, arch string, size int) (v1.Image, error) {
-	layer, err := makeLayer(reference, size)
+	content := make([]byte, size)
+	copy(content, reference)
+	layers := make([]v1.Layer, 0, 2)
+	layer, err := makeLayer("data", 0o644, content)
 	if err != nil {
 		return nil, fmt.Errorf("make layer: %w", err)
 	}
-	digest, err := layer.Digest()
-	if err != nil {
-		return nil, fmt.Errorf("make layer: %w", err)
+	layers = append(layers, layer)
+	command := "/data"
+	if g.pause != nil {
+		if layer, err = makeLayer("pause", 0o755, g.pause); err != nil {
+			return nil, fmt.Errorf("make layer: %w", err)
+		}
+		layers = append(layers, layer)
+		command = "/pause"
 	}
-	g.layers[digest.String()] = true
+	for _, layer := range layers {
+		digest, err := layer.Digest()
+		if err != nil {
+			return nil, fmt.Errorf("make layer: %w", err)
+		}
+		g.layers[digest.String()] = true
+	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image, err = mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{Cmd: []string{"/data"}}})
+	image, err = mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{Cmd: []string{command}}})
 	if err != nil {
 		return nil, fmt.Errorf("make image: %w", err)
 	}
-	return mutate.AppendLayers(image, layer)
+	return mutate.AppendLayers(image, layers...)
 }
 
-// makeLayer packs one file of the given size that begins with the reference,
-// without compression, so that the layer is as big on the wire.
-func makeLayer(reference string, size int) (v1.Layer, error) {
+// makeLayer packs one file, without compression, so that the layer is as big on
+// the wire.
+func makeLayer(name string, mode int64, content []byte) (v1.Layer, error) {
 	var packed bytes.Buffer
 	archive := tar.NewWriter(&packed)
-	if err := archive.WriteHeader(&tar.Header{Name: "data", Mode: 0o644, Size: int64(size)}); err != nil {
+	if err := archive.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: int64(len(content))}); err != nil {
 		return nil, err
 	}
-	content := make([]byte, size)
-	copy(content, reference)
 	if _, err := archive.Write(content); err != nil {
 		return nil, err
 	}

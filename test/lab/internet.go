@@ -29,8 +29,13 @@ type site struct {
 	open          func(in *internet, s site) error
 }
 
-// sites is the whole internet. Names that are not here do not exist.
-func sites() []site {
+// sites is the whole internet. Names that are not here do not exist. Pause images
+// are served where there is a kubelet.
+func sites(kubelet bool) []site {
+	pauses := nothing
+	if kubelet {
+		pauses = registryOverTLS
+	}
 	return []site{
 		{"registry.lab.test", "198.51.100.10", registryOverTLS},
 		{"auth.lab.test", "198.51.100.11", registryOverTLS},
@@ -46,7 +51,7 @@ func sites() []site {
 		{"expired.lab.test", "198.51.100.51", expiredCertificate},
 		{"wrong-name.lab.test", "198.51.100.52", certificateOfAnother},
 		{"plain.lab.test", "198.51.100.53", plainHTTP},
-		{"registry.k8s.io", "198.51.100.60", nothing},
+		{pauseHost, "198.51.100.60", pauses},
 		{"proxy.lab.test", "198.51.100.70", proxy},
 	}
 }
@@ -62,13 +67,15 @@ type internet struct {
 	serving sync.WaitGroup
 	closers []io.Closer
 	fds     []int
+	down    map[string]bool // the sites that nobody listens for at present
 
 	mu   sync.Mutex
 	errs []error // of servers that ended before their time
 }
 
-func openInternet(ns *namespace) (_ *internet, err error) {
-	in := &internet{ns: ns, journal: &journal{}}
+// openInternet opens all sites. The images hold the program pause, if it is given.
+func openInternet(ns *namespace, pause []byte) (_ *internet, err error) {
+	in := &internet{ns: ns, journal: &journal{}, down: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, in.close())
@@ -80,11 +87,11 @@ func openInternet(ns *namespace) (_ *internet, err error) {
 	if in.stranger, err = newAuthority("Somebody Else's Root CA"); err != nil {
 		return nil, err
 	}
-	if in.registry, err = newRegistry(in.journal); err != nil {
+	if in.registry, err = newRegistry(in.journal, pause); err != nil {
 		return nil, err
 	}
 	names := map[string]netip.Addr{}
-	for _, s := range sites() {
+	for _, s := range sites(pause != nil) {
 		names[s.name] = netip.MustParseAddr(s.address)
 		if err := s.open(in, s); err != nil {
 			return nil, fmt.Errorf("open %s: %w", s.name, err)
@@ -150,6 +157,7 @@ func (in *internet) serve(address string, h http.Handler, certs ...tls.Certifica
 		return err
 	}
 	server := &http.Server{
+		Addr:              address,
 		Handler:           h,
 		TLSConfig:         &tls.Config{Certificates: certs},
 		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},

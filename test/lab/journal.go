@@ -11,9 +11,11 @@ import (
 
 // Request is one request that reached a server of the lab.
 type Request struct {
-	Time               time.Time
+	Time               time.Time // of the end of the answer
 	Host, Method, Path string
-	Status             int
+	// Repository and Reference, a tag or a digest, are empty if it was not for one.
+	Repository, Reference string
+	Status                int
 }
 
 // journal remembers requests.
@@ -25,7 +27,11 @@ type journal struct {
 func (j *journal) add(r *http.Request, status int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.requests = append(j.requests, Request{Time: time.Now(), Host: r.Host, Method: r.Method, Path: r.URL.Path, Status: status})
+	repository, _, reference := splitPath(r.URL.Path)
+	j.requests = append(j.requests, Request{
+		Time: time.Now(), Host: r.Host, Method: r.Method, Path: r.URL.Path,
+		Repository: repository, Reference: reference, Status: status,
+	})
 }
 
 func (j *journal) all() []Request {

@@ -29,29 +29,60 @@ var networks = []net.IPNet{
 }
 
 func newNamespace() (*namespace, error) {
+	n, err := startThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("unshare: %w", err)
+		}
+		return configureLoopback(networks)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make network namespace: %w", err)
+	}
+	return n, nil
+}
+
+// joinNamespaces returns a thread that sees the network and the files that a
+// process sees, and whose children are in the process's PID namespace.
+func joinNamespaces(pid int) (*namespace, error) {
+	n, err := startThread(func() error {
+		// Threads of a process share the root folder, which another mount namespace changes.
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			return fmt.Errorf("unshare: %w", err)
+		}
+		pidfd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(pidfd) //nolint:errcheck // the namespaces are joined or not
+		return unix.Setns(pidfd, unix.CLONE_NEWNET|unix.CLONE_NEWNS|unix.CLONE_NEWPID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("join the namespaces of process %d: %w", pid, err)
+	}
+	return n, nil
+}
+
+// startThread returns a thread that has made itself what prepare makes it.
+func startThread(prepare func() error) (*namespace, error) {
 	n := &namespace{calls: make(chan func()), ended: make(chan struct{})}
 	ready := make(chan error, 1)
-	go n.live(ready)
+	go n.live(prepare, ready)
 	if err := <-ready; err != nil {
-		return nil, fmt.Errorf("make network namespace: %w", err)
+		return nil, err
 	}
 	return n, nil
 }
 
 // live runs on a thread that is never given back: it dies with the goroutine,
 // as no other goroutine must ever run in this namespace.
-func (n *namespace) live(ready chan<- error) {
+func (n *namespace) live(prepare func() error, ready chan<- error) {
 	defer close(n.ended)
 	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		ready <- fmt.Errorf("unshare: %w", err)
+	err := prepare()
+	ready <- err
+	if err != nil {
 		return
 	}
-	if err := configureLoopback(networks); err != nil {
-		ready <- err
-		return
-	}
-	ready <- nil
 	for call := range n.calls {
 		call()
 	}

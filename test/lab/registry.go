@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 )
@@ -16,10 +17,21 @@ import (
 // wrong with which repository is in [faults].
 type registry struct {
 	good    http.Handler
-	faults  map[string]fault
-	layers  map[string]bool // the digests of layers, to tell them from image configurations
+	pause   []byte // the program in all images, nil for none
 	journal *journal
+
+	mu     sync.Mutex
+	faults map[string]fault
+	layers map[string]bool // the digests of layers, to tell them from image configurations
+	pushed map[string]bool // the images on demand that exist
 }
+
+// onDemand is what the paths of repositories begin with whose images with the tag
+// onDemandTag exist as soon as somebody asks for them.
+const (
+	onDemand    = "app/"
+	onDemandTag = "1.0"
+)
 
 // exchange is a request for a repository, taken apart.
 type exchange struct {
@@ -32,12 +44,15 @@ type exchange struct {
 	good       http.Handler
 }
 
-func newRegistry(j *journal) (*registry, error) {
+// newRegistry returns a registry whose images hold the program pause, if it is given.
+func newRegistry(j *journal, pause []byte) (*registry, error) {
 	g := &registry{
 		good:    ggcr.New(ggcr.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelError))),
+		pause:   pause,
+		journal: j,
 		faults:  faults(),
 		layers:  map[string]bool{},
-		journal: j,
+		pushed:  map[string]bool{},
 	}
 	if err := g.fill(); err != nil {
 		return nil, fmt.Errorf("fill registry: %w", err)
@@ -52,33 +67,47 @@ func (g *registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveToken(recorder, r)
 		return
 	}
-	x, ok := g.takeApart(recorder, r)
-	if !ok {
-		g.good.ServeHTTP(recorder, r)
-		return
-	}
-	if f, ok := g.faults[r.Host+"/"+x.repository]; ok {
+	x, f, err := g.takeApart(recorder, r)
+	switch {
+	case err != nil:
+		http.Error(recorder, err.Error(), http.StatusInternalServerError)
+	case f != nil:
 		f(x)
-		return
+	default:
+		x.serve()
 	}
-	x.serve()
 }
 
-func (g *registry) takeApart(w http.ResponseWriter, r *http.Request) (exchange, bool) {
-	path, ok := strings.CutPrefix(r.URL.Path, "/v2/")
+// takeApart returns a request in its parts, with the fault that it meets or nil.
+func (g *registry) takeApart(w http.ResponseWriter, r *http.Request) (exchange, fault, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := exchange{w: w, r: r, good: g.good}
+	x.repository, x.kind, x.reference = splitPath(r.URL.Path)
+	x.isLayer = x.kind == "blobs" && g.layers[x.reference]
+	name := x.repository + ":" + x.reference
+	if strings.HasPrefix(name, onDemand) && x.reference == onDemandTag && !g.pushed[name] {
+		if err := g.push(name, smallLayer); err != nil {
+			return exchange{}, nil, fmt.Errorf("make %s: %w", name, err)
+		}
+		g.pushed[name] = true
+	}
+	return x, g.faults[r.Host+"/"+x.repository], nil
+}
+
+// splitPath takes the path of a request apart, into empty strings if it is not
+// for a manifest or a blob.
+func splitPath(path string) (repository, kind, reference string) {
+	path, ok := strings.CutPrefix(path, "/v2/")
 	if !ok {
-		return exchange{}, false
+		return "", "", ""
 	}
 	for _, kind := range []string{"manifests", "blobs"} {
 		if repository, reference, ok := strings.Cut(path, "/"+kind+"/"); ok {
-			return exchange{
-				w: w, r: r, good: g.good,
-				repository: repository, kind: kind, reference: reference,
-				isLayer: kind == "blobs" && g.layers[reference],
-			}, true
+			return repository, kind, reference
 		}
 	}
-	return exchange{}, false
+	return "", "", ""
 }
 
 // serve answers as a registry should.

@@ -121,7 +121,7 @@ func layerOf(t *testing.T, g *registry, repository string) v1.Descriptor {
 
 func newTestRegistry(t *testing.T) *registry {
 	t.Helper()
-	g, err := newRegistry(&journal{})
+	g, err := newRegistry(&journal{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
