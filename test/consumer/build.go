@@ -50,15 +50,15 @@ func Build(ctx context.Context, bin string, logf func(string, ...any)) (string, 
 const manifest = `
 dist: {module: build, name: otelcol, description: for tests, version: ` + collectorVersion + `, output_path: out}
 receivers: [{gomod: go.opentelemetry.io/collector/receiver/otlpreceiver ` + collectorVersion + `}]
-processors: [{gomod: go.opentelemetry.io/collector/processor/batchprocessor ` + collectorVersion + `}]
 exporters: [{gomod: go.opentelemetry.io/collector/exporter/otlphttpexporter ` + collectorVersion + `}]
-providers: [{gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider ` + providersVersion + `}]
+providers:
+  - {gomod: go.opentelemetry.io/collector/confmap/provider/envprovider ` + providersVersion + `} # it refuses to run without
+  - {gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider ` + providersVersion + `}
 `
 
 // BuildCollector returns the path of an OpenTelemetry Collector, built by its own
 // builder into the folder bin if it is not there yet: from OTLP over HTTP and gRPC
-// to OTLP over HTTP, with the processor batch. That takes two or three minutes on two
-// cores, once.
+// to OTLP over HTTP. That takes two or three minutes on two cores, once.
 func BuildCollector(ctx context.Context, bin string, logf func(string, ...any)) (string, error) {
 	return buildOnce(ctx, bin, "otelcol-"+collectorVersion, logf, func(dir, program string) error {
 		builder := exec.CommandContext(ctx, "go", "install", "go.opentelemetry.io/collector/cmd/builder@"+collectorVersion)

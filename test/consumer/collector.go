@@ -44,30 +44,35 @@ service:
 
 // StartCollector runs a Collector that receives OTLP on free loopback ports. The
 // caller closes it.
-func StartCollector(ctx context.Context, cfg CollectorConfig) (c *Collector, err error) {
-	c = &Collector{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("start collector: %w", err), c.Close())
-		}
-	}()
+func StartCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) {
+	c := &Collector{}
+	if err := c.start(ctx, cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("start collector: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+func (c *Collector) start(ctx context.Context, cfg CollectorConfig) (err error) {
 	if c.dir, err = os.MkdirTemp("", "pullcause-collector-"); err != nil {
-		return nil, err
+		return err
 	}
 	for _, address := range []*string{&c.http, &c.grpc} {
 		if *address, err = freeAddress(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	file := filepath.Join(c.dir, "config.yaml")
 	text := fmt.Sprintf(collectorYAML, c.http, c.grpc, cfg.LogsURL, cfg.StreamFields)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, err
+		return err
 	}
 	if c.process, err = startProcess(cfg.Program, c.dir, "--config", "file:"+file); err != nil {
-		return nil, err
+		return err
 	}
-	return c, errors.Join(c.process.ready(ctx, c.HTTP()), c.process.listening(ctx, c.grpc))
+	if err := c.process.ready(ctx, c.HTTP()); err != nil {
+		return err
+	}
+	return c.process.listening(ctx, c.grpc)
 }
 
 // HTTP is the endpoint of logs over HTTP.

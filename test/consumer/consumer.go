@@ -33,34 +33,36 @@ type Consumer struct {
 
 // Start runs VictoriaLogs on a free loopback port, with its storage in a
 // temporary folder, and the proxies. The caller closes it.
-func Start(ctx context.Context, cfg Config) (c *Consumer, err error) {
-	c = &Consumer{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("start consumer: %w", err), c.Close())
-		}
-	}()
+func Start(ctx context.Context, cfg Config) (*Consumer, error) {
+	c := &Consumer{}
+	if err := c.start(ctx, cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("start consumer: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+func (c *Consumer) start(ctx context.Context, cfg Config) (err error) {
 	if c.dir, err = os.MkdirTemp("", "pullcause-consumer-"); err != nil {
-		return nil, err
+		return err
 	}
 	address, err := freeAddress()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.direct = "http://" + address
 	// Beyond its retention VictoriaLogs takes records with a 200 and drops them.
 	c.logs, err = startProcess(cfg.VictoriaLogs, c.dir,
 		"-storageDataPath=storage", "-httpListenAddr="+address, "-retentionPeriod=100y")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.logs.ready(ctx, c.direct+"/health"); err != nil {
-		return nil, err
+		return err
 	}
 	target := &url.URL{Scheme: "http", Host: address}
 	c.ingestion = httptest.NewServer(ingestion(target, cfg.StreamFields))
 	c.querying = httptest.NewServer(querying(target))
-	return c, nil
+	return nil
 }
 
 // IngestionURL is what otlp.cubeapm is set to: CubeAPM's port 3130.

@@ -58,16 +58,15 @@ const (
 	settleTime = 500 * time.Millisecond // for a record too many
 )
 
-// await waits until there are so many records of a node, and a little longer.
-func await(t *testing.T, c *Consumer, node string, want int) {
+// await waits until a filter finds so many records, and a little longer.
+func await(t *testing.T, c *Consumer, filter string, want int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	query := `{service.name="pullcause"} k8s.node.name:=` + strconv.Quote(node) + ` | stats count() as n`
 	for got := 0; got < want; {
-		rows, err := c.Query(ctx, query)
+		rows, err := c.Query(ctx, filter+" | stats count() as n")
 		if err != nil || len(rows) != 1 {
-			t.Fatalf("%s: %d of %d records: %v", node, got, want, err)
+			t.Fatalf("%s: %d of %d records: %v", filter, got, want, err)
 		}
 		got, _ = strconv.Atoi(rows[0]["n"])
 		pause(ctx, 50*time.Millisecond)

@@ -2,8 +2,6 @@ module pullcause/test/consumer
 
 go 1.26.0
 
-replace pullcause => ../..
-
 require (
 	github.com/google/go-cmp v0.7.0
 	pullcause v0.0.0
@@ -48,3 +46,5 @@ require (
 	google.golang.org/grpc v1.85.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+replace pullcause => ../..

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,14 +24,14 @@ import (
 // pull is one failed attempt as the log has it: what is to be found by queries,
 // read out of the text that was written and not out of what the agent made of it.
 type pull struct {
-	node, cause       string
-	image, tag        string // without and behind the colon
-	server            string // of the URL in the error, if it has one
-	namespace, pod    string
-	alsoWaiting       string // another pod of the same namespace
-	old               bool   // longer ago than five minutes
-	silent            bool   // too often to be told each time
-	attempt, standsIn int    // which attempt it is, and how many its record stands for
+	node, cause    string
+	image, tag     string // without and behind the colon
+	server         string // of the URL in the error, if it has one
+	namespace, pod string
+	waiting        []string // all pods that were seen to wait for the image until then
+	old            bool     // longer ago than five minutes
+	attempt        int      // which attempt of an outage it is
+	standsFor      int      // how many attempts its record stands for; 0 if it has none
 }
 
 // node is a machine with logs below root, the agent's host_root.
@@ -43,7 +44,7 @@ type node struct {
 func newNode(t *testing.T, name string) *node {
 	t.Helper()
 	n := &node{name: name, root: t.TempDir()}
-	if err := os.MkdirAll(filepath.Join(n.root, "var/log"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(n.root, "var", "log"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -63,7 +64,7 @@ func (n *node) write(t *testing.T, program, name string, text []byte) {
 }
 
 func (n *node) add(p pull) {
-	p.node, p.attempt, p.standsIn = n.name, max(p.attempt, 1), max(p.standsIn, 1)
+	p.node = n.name
 	n.pulls = append(n.pulls, p)
 }
 
@@ -72,10 +73,10 @@ var (
 	podOfLine     = regexp.MustCompile(`pod="([^"/]+)/([^"]+)" podUID=`)
 )
 
-// failedLine is containerd's line about a failed pull of an image.
+// failedLine is containerd's line about the failed pull of an image.
 func failedLine(log []byte, image string) string {
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, `msg="PullImage \"`+image+`\" failed"`) {
+		if strings.Contains(line, " level=error ") && strings.Contains(line, `\"`+image+`\"`) {
 			return line
 		}
 	}
@@ -131,22 +132,15 @@ func (n *node) busy(t *testing.T, seed uint64, records int) {
 	for _, p := range ended {
 		m := pods[p.Tag]
 		if m == nil {
-			m = podAfter(text, p)
+			t.Fatalf("no line about %s names a pod", p.Image)
 		}
 		name, tag := splitImage(p.Image)
 		n.add(pull{
-			cause: p.Cause, image: name, tag: tag, server: serverOf(failedLine(text, p.Image)), namespace: m[1], pod: m[2],
+			cause: p.Cause, image: name, tag: tag, server: serverOf(failedLine(text, p.Image)),
+			namespace: m[1], pod: m[2], standsFor: 1,
 		})
 	}
 }
-
-// podAfter finds the pod of a pull whose last line does not name the image.
-func podAfter(text []byte, p *nodelog.Pull) []string {
-	_, rest, _ := bytes.Cut(text, []byte(`image="`+p.Image+`"`))
-	return append(podInUnhandled.FindStringSubmatch(string(rest)), "", "", "")[:3]
-}
-
-var podInUnhandled = regexp.MustCompile(`start failed in pod ([^_ ]+)_([^( ]+)\(`)
 
 // recorded writes the session that was recorded with a real containerd, as if it
 // had been an hour ago.
@@ -154,12 +148,16 @@ func (n *node) recorded(t *testing.T) {
 	t.Helper()
 	const session = "../../agent/demo/session/"
 	logs := make(map[string][]byte)
+	var began time.Time
 	for _, program := range []string{"containerd", "kubelet"} {
 		text, err := os.ReadFile(session + program + ".log")
 		if err != nil {
 			t.Fatal(err)
 		}
-		logs[program] = anHourAgo(text)
+		if program == "containerd" {
+			began = firstTime(t, text)
+		}
+		logs[program] = anHourAgo(text, began)
 		n.write(t, program, program+".log", logs[program])
 	}
 	text, err := os.ReadFile(session + "expect.json")
@@ -174,7 +172,7 @@ func (n *node) recorded(t *testing.T) {
 		if s.Cause == "" {
 			continue
 		}
-		p := pull{cause: s.Cause, namespace: "shop", pod: strings.ReplaceAll(strings.ToLower(s.Name), " ", "-") + "-0", old: true}
+		p := pull{cause: s.Cause, namespace: "shop", pod: strings.ReplaceAll(strings.ToLower(s.Name), " ", "-") + "-0", old: true, standsFor: 1}
 		if !bytes.Contains(logs["kubelet"], []byte(p.pod)) {
 			t.Fatalf("the session has no pod %s", p.pod)
 		}
@@ -186,21 +184,33 @@ func (n *node) recorded(t *testing.T) {
 	}
 }
 
-// anHourAgo moves the times that the lines begin with, all by the same.
-func anHourAgo(log []byte) []byte {
-	const (
-		logrus = "2006-01-02T15:04:05.000000000Z07:00"
-		klog   = "0102 15:04:05.000000"
-	)
-	recorded := time.Date(2026, 11, 24, 5, 7, 30, 0, time.UTC)
-	shift := time.Since(recorded) - time.Hour
-	times := regexp.MustCompile(`(?m)^(time=")([^"]+)|^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{6})`)
+// How times are written, by containerd and by the kubelet.
+const (
+	logrus = "2006-01-02T15:04:05.000000000Z07:00"
+	klog   = "0102 15:04:05.000000"
+)
+
+var times = regexp.MustCompile(`(?m)^(time=")([^"]+)|^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{6})`)
+
+func firstTime(t *testing.T, log []byte) time.Time {
+	t.Helper()
+	at, err := time.Parse(logrus, string(times.FindSubmatch(log)[2]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// anHourAgo moves the times that the lines begin with, all by the same, so that
+// what began then began an hour ago.
+func anHourAgo(log []byte, began time.Time) []byte {
+	shift := time.Since(began) - time.Hour
 	return times.ReplaceAllFunc(log, func(match []byte) []byte {
 		m := times.FindSubmatch(match)
 		if at, err := time.Parse(logrus, string(m[2])); err == nil {
 			return at.Add(shift).UTC().AppendFormat(m[1], logrus)
 		}
-		at, err := time.Parse("2006"+klog, "2026"+string(m[4]))
+		at, err := time.Parse("2006"+klog, began.Format("2006")+string(m[4]))
 		if err != nil {
 			panic(err) // the expression matches nothing else
 		}
@@ -208,44 +218,47 @@ func anHourAgo(log []byte) []byte {
 	})
 }
 
-// outage writes the log of one image that is refused for so long that not every
-// attempt is told, with two pods that wait for it.
+// The one image of an outage and what its pods say.
+const (
+	outageImage = "registry.corp.example/team/api:2.1"
+	outageError = `failed to pull and unpack image \"` + outageImage + `\": failed to resolve image: unexpected status from HEAD ` +
+		`request to https://registry.corp.example/v2/team/api/manifests/2.1: 429 Too Many Requests`
+	outageLines = `time="%[1]s" level=info msg="PullImage \"` + outageImage + `\""
+time="%[1]s" level=error msg="PullImage \"` + outageImage + `\" failed" error="` + outageError + `"
+E%[2]s    2776 pod_workers.go:1338] "Error syncing pod, skipping" ` +
+		`err="failed to \"StartContainer\" for \"app\" with ErrImagePull: \"%[3]s\"" ` +
+		`pod="billing/%[4]s" podUID="00000000-0000-4000-8000-00000000000%[5]d"
+`
+)
+
+// outage writes the log of an image that two pods ask for in turn, for so long
+// that not every attempt is told: each of the first ten, then the 20th, the 40th and so on.
 func (n *node) outage(t *testing.T, attempts int) {
 	t.Helper()
-	const image, namespace, pod, other = "registry.corp.example/team/api:2.1", "billing", "api-0", "api-1"
-	const url = "https://registry.corp.example/v2/team/api/manifests/2.1"
-	const chain = `failed to pull and unpack image \"` + image + `\": failed to resolve image: ` +
-		`unexpected status from HEAD request to ` + url + `: 429 Too Many Requests`
 	var text strings.Builder
+	name, tag := splitImage(outageImage)
+	p := pull{cause: "rate_limited", image: name, tag: tag, server: "registry.corp.example", namespace: "billing"}
 	unsaid := 0
-	for i := range attempts {
-		at := time.Now().Add(time.Duration(i-attempts) * 10 * time.Second).UTC()
-		fmt.Fprintf(&text, "time=%q level=info msg=\"PullImage \\\"%s\\\"\"\n", at.Format(time.RFC3339Nano), image)
-		fmt.Fprintf(&text, "time=%q level=error msg=\"PullImage \\\"%s\\\" failed\" error=\"%s\"\n", at.Format(time.RFC3339Nano), image, chain)
-		for k, pod := range []string{pod, other} {
-			fmt.Fprintf(&text, "E%s    2776 pod_workers.go:1338] \"Error syncing pod, skipping\" "+
-				`err="failed to \"StartContainer\" for \"app\" with ErrImagePull: \"%s\"" pod="%s/%s" podUID="00000000-0000-4000-8000-00000000000%d"`+"\n",
-				at.Add(time.Millisecond).Format("0102 15:04:05.000000"), strings.ReplaceAll(chain, `\`, `\\\`), namespace, pod, k)
+	for number := 1; number <= attempts; number++ {
+		at := time.Now().Add(time.Duration(number-attempts) * 10 * time.Second).UTC()
+		p.pod = fmt.Sprint("api-", number%2)
+		if !slices.Contains(p.waiting, p.pod) {
+			p.waiting = append(slices.Clone(p.waiting), p.pod)
 		}
+		fmt.Fprintf(&text, outageLines, at.Format(time.RFC3339Nano), at.Add(time.Millisecond).Format("0102 15:04:05.000000"),
+			strings.ReplaceAll(outageError, `\`, `\\\`), p.pod, number%2)
 		unsaid++
-		// Each of the first ten, then the 20th, the 40th and so on.
-		number := i + 1
-		told := number <= 10 || number%10 == 0 && number/10&(number/10-1) == 0
-		name, tag := splitImage(image)
-		p := pull{
-			cause: "rate_limited", image: name, tag: tag, server: "registry.corp.example",
-			namespace: namespace, pod: pod, alsoWaiting: other, attempt: number, standsIn: unsaid, silent: !told,
-		}
-		if told {
-			unsaid = 0
+		p.attempt, p.standsFor = number, 0
+		if number <= 10 || number%10 == 0 && number/10&(number/10-1) == 0 {
+			p.standsFor, unsaid = unsaid, 0
 		}
 		n.add(p)
 	}
 	n.write(t, "", "outage.log", []byte(text.String()))
 }
 
-// run runs an agent on the node's logs, from their beginning unless state holds
-// positions, until told.
+// run runs an agent on the node's logs, from their beginning unless the folder
+// state holds positions, until it is stopped.
 func (n *node) run(t *testing.T, state string, configure func(*agent.Config)) (stop func()) {
 	t.Helper()
 	cfg := agent.Default()
@@ -254,6 +267,7 @@ func (n *node) run(t *testing.T, state string, configure func(*agent.Config)) (s
 	cfg.Sources.Lookback = agent.Lookback{All: true}
 	cfg.Delivery.StateDir = state
 	cfg.Server.Listen, cfg.Server.Debug.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Pulls.JoinWindow = agent.Duration(3 * time.Second) // what else runs here may delay one of two files
 	cfg.Resource.NodeName, cfg.Resource.ClusterName = n.name, "test"
 	for _, f := range n.files {
 		var file agent.SourceFile

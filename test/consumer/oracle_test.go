@@ -32,7 +32,7 @@ func count(pulls []pull) int { return len(pulls) }
 // attempts counts those too that were not told.
 func attempts(pulls []pull) (n int) {
 	for _, p := range pulls {
-		n += p.standsIn
+		n += p.standsFor
 	}
 	return n
 }

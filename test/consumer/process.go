@@ -26,6 +26,7 @@ type process struct {
 	log   *os.File
 	ended chan struct{}
 	err   error // of Wait, once ended is closed
+	told  bool  // that it ended too early
 }
 
 // startProcess runs a program, whose log goes into the folder dir. The caller
@@ -86,6 +87,7 @@ func (p *process) wait(ctx context.Context, try func(context.Context) error) err
 		select {
 		case <-tick.C:
 		case <-p.ended:
+			p.told = true
 			return p.failure("start", p.err)
 		case <-ctx.Done():
 			return p.failure("wait for", err)
@@ -105,7 +107,7 @@ func (p *process) stop() error {
 		<-p.ended
 		return p.failure("stop", errors.Join(fmt.Errorf("it did not end within %s", stopTimeout), err))
 	}
-	if p.err != nil {
+	if p.err != nil && !p.told {
 		return p.failure("stop", p.err)
 	}
 	return nil
