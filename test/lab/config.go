@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,6 +120,13 @@ func writeConfig(dir string, trusted []byte, o Options) error {
 		"etc/resolv.conf": "nameserver " + nameserverAddress + "\noptions timeout:1 attempts:1\n",
 		"etc/hosts":       "127.0.0.1 localhost\n",
 	}
+	if o.Kubelet.Path != "" {
+		more, err := kubeletFiles(o)
+		if err != nil {
+			return err
+		}
+		maps.Copy(files, more)
+	}
 	for host, text := range hostsFiles(o.Containerd) {
 		files["etc/certs.d/"+host+"/hosts.toml"] = text
 	}
@@ -131,7 +139,7 @@ func writeConfig(dir string, trusted []byte, o Options) error {
 			return fmt.Errorf("write configuration: %w", err)
 		}
 	}
-	for _, name := range []string{"run/state", "varlib"} {
+	for _, name := range []string{"run/state", "varlib", varLogDir, manifestsDir} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			return fmt.Errorf("write configuration: %w", err)
 		}

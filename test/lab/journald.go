@@ -28,7 +28,7 @@ for hierarchy in "" /unified /systemd; do
 done
 `
 
-// journald is the journal that containerd writes to.
+// journald is the journal that containerd and the kubelet write to.
 type journald struct {
 	systemd journaltest.Systemd
 	daemon  *journaltest.Daemon
@@ -48,9 +48,9 @@ func startJournald(ctx context.Context, root string) (*journald, error) {
 	return &journald{systemd: systemd, daemon: daemon}, nil
 }
 
-// open returns a stream that is containerd's output, as systemd gives it one.
-func (j *journald) open(ctx context.Context) (*os.File, error) {
-	return j.daemon.Stream(ctx, journalIdentifier, journalUnit)
+// open returns a stream that is a unit's output, as systemd gives it one.
+func (j *journald) open(ctx context.Context, identifier, unit string) (*os.File, error) {
+	return j.daemon.Stream(ctx, identifier, unit)
 }
 
 // log returns the lines that were written until now, also those that journald
@@ -59,11 +59,11 @@ func (j *journald) log(ctx context.Context) ([]byte, error) {
 	return j.read(ctx, "SYSLOG_IDENTIFIER="+journalIdentifier)
 }
 
-// check says whether the lines are the unit's.
-func (j *journald) check(ctx context.Context) error {
-	lines, err := j.read(ctx, "_SYSTEMD_UNIT="+journalUnit)
+// check says whether there are lines of the unit.
+func (j *journald) check(ctx context.Context, unit string) error {
+	lines, err := j.read(ctx, "_SYSTEMD_UNIT="+unit)
 	if err == nil && len(lines) == 0 {
-		err = errors.New("journald does not take containerd for " + journalUnit +
+		err = errors.New("journald does not take any process for " + unit +
 			": run the lab in the root control group, see /proc/self/cgroup")
 	}
 	return err

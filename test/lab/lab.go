@@ -2,10 +2,11 @@
 
 // Package lab is a Kubernetes node's image pulls in a box: a real containerd
 // pulls over CRI from a registry that fails on purpose, and writes the log
-// lines that it writes everywhere, to a file or to a real journald.
+// lines that it writes everywhere, to a file or to a real journald. If asked for, a
+// real kubelet looks after pods beside it, and tells about their pulls in turn.
 //
 // Start at [Start], which brings a [Node] up, and [Node.Run], which plays the
-// [Scenarios] on it. All of it lives in a network namespace and a mount
+// [Scenarios] on it, or [Node.AddPod] and [Node.SetFault]. All of it lives in a network namespace and a mount
 // namespace of its own: no address, port, file or container of the machine is
 // touched, and the kernel removes everything with the last process. It needs
 // root for that, and nothing else that [Install] cannot fetch.
@@ -27,21 +28,37 @@ type Options struct {
 	Containerd Containerd
 	// LogFormat is "text" or "json"; empty means text, as containerd does.
 	LogFormat string
-	// Journal makes containerd write to a journald of its own, instead of to a file.
+	// Journal makes both write to a journald of their own, instead of to files.
 	Journal bool
+	// Kubelet is one to look after static pods; none if zero. See [BuildKubelet] and
+	// [Node.AddPod]. It writes to a log of its own, in the same way as containerd.
+	Kubelet Kubelet
+	// MaxParallelPulls is how many pulls the kubelet asks for at a time: 0 and 1 are one
+	// after the other, as is its default.
+	MaxParallelPulls int
+	// PullQPS is how many pulls in a second the kubelet asks for, beyond ten at once: 0
+	// is any number; the kubelet's default is 5.
+	PullQPS int
+	// Logins are what the kubelet has in its config.json, by host: pull secrets of the
+	// whole node.
+	Logins map[string]Login
 	// Pace is a pause between two pulls, as they seldom come at once.
 	Pace time.Duration
 	// Logf tells what the lab is doing; nil for silence.
 	Logf func(format string, args ...any)
 }
 
-// Node is a running containerd with its registries, names and proxy.
+// Node is a running containerd with its registries, names and proxy, and a kubelet
+// if it was asked for.
 type Node struct {
 	// Dir is the temporary folder that holds everything the host can see.
 	Dir string
 	// LogFile is where containerd's output goes, in the order it was written;
 	// empty if that is the journal.
 	LogFile string
+	// KubeletLog is where the kubelet's output goes; empty if there is none, or if that
+	// is the journal. See [Node.ReadKubeletLog].
+	KubeletLog string
 	// HostRoot is the folder that an agent takes for the node's file system, with
 	// the journal in run/log/journal; empty if there is none.
 	HostRoot string
@@ -56,6 +73,7 @@ type Node struct {
 	internet *internet
 	journald *journald
 	process  *process
+	kubelet  *kubelet
 	cri      *criClient
 	close    func() error
 }
@@ -81,6 +99,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		n.HostRoot = filepath.Join(dir, "host")
 	} else {
 		n.LogFile = filepath.Join(dir, "containerd.log")
+		if o.Kubelet.Path != "" {
+			n.KubeletLog = filepath.Join(dir, "kubelet.log")
+		}
 	}
 	if n.logf == nil {
 		n.logf = func(string, ...any) {}
@@ -102,7 +123,13 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 	if n.ns, err = newNamespace(); err != nil {
 		return err
 	}
-	if n.internet, err = openInternet(n.ns); err != nil {
+	var pause []byte
+	if o.Kubelet.Path != "" {
+		if pause, err = os.ReadFile(o.Kubelet.pause); err != nil {
+			return err
+		}
+	}
+	if n.internet, err = openInternet(n.ns, pause); err != nil {
 		return err
 	}
 	if err := writeConfig(n.Dir, n.internet.authority.pem, o); err != nil {
@@ -113,7 +140,7 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	if err := n.startProcess(ctx); err != nil {
+	if err := n.runContainerd(ctx, o.Kubelet); err != nil {
 		return err
 	}
 	if n.cri, err = dialCRI(n.Socket); err != nil {
@@ -124,28 +151,31 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("%w; its last lines:\n%s", err, n.lastLines(ctx, 5))
 	}
 	if n.journald != nil {
-		if err := n.journald.check(ctx); err != nil {
+		if err := n.journald.check(ctx, journalUnit); err != nil {
 			return err
 		}
 	}
 	n.logf("containerd %s answers after %s", version, time.Since(began).Round(time.Millisecond))
-	return nil
+	if o.Kubelet.Path == "" {
+		return nil
+	}
+	return n.startKubelet(ctx, o.Kubelet)
 }
 
-// startProcess runs containerd with its output in the file or the journal.
-func (n *Node) startProcess(ctx context.Context) error {
+// runContainerd runs containerd with its output in the file or the journal.
+func (n *Node) runContainerd(ctx context.Context, k Kubelet) error {
 	out, err := n.openOutput(ctx)
 	if err != nil {
 		return fmt.Errorf("start containerd: %w", err)
 	}
 	defer out.Close() // containerd has its own
-	n.process, err = n.startContainerd(out)
+	n.process, err = n.startContainerd(out, k)
 	return err
 }
 
 func (n *Node) openOutput(ctx context.Context) (*os.File, error) {
 	if n.journald != nil {
-		return n.journald.open(ctx)
+		return n.journald.open(ctx, journalIdentifier, journalUnit)
 	}
 	// Append: containerd writes each line with one write, so nothing tears.
 	return os.OpenFile(n.LogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -168,8 +198,11 @@ func (n *Node) shutDown() error {
 	if n.cri != nil {
 		errs = append(errs, n.cri.conn.Close())
 	}
+	if n.kubelet != nil {
+		errs = append(errs, n.kubelet.stop())
+	}
 	if n.process != nil {
-		errs = append(errs, n.process.stop())
+		errs = append(errs, n.process.stop(), removeControlGroups(n.runningContainers()))
 	}
 	if n.journald != nil {
 		errs = append(errs, n.journald.stop())

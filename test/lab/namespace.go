@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -66,18 +67,36 @@ func joinNamespaces(pid int) (*namespace, error) {
 func startThread(prepare func() error) (*namespace, error) {
 	n := &namespace{calls: make(chan func()), ended: make(chan struct{})}
 	ready := make(chan error, 1)
-	go n.live(prepare, ready)
+	go onThreadOfItsOwn(func() { n.live(prepare, ready) })
 	if err := <-ready; err != nil {
 		return nil, err
 	}
 	return n, nil
 }
 
-// live runs on a thread that is never given back: it dies with the goroutine,
-// as no other goroutine must ever run in this namespace.
+// onThreadOfItsOwn runs f on a thread that is never given back, as no other goroutine
+// must ever run in its namespaces: it dies with f. With it would die the processes
+// that it has started and that are to die with their parent, which is a thread: so it
+// is one that has started none.
+func onThreadOfItsOwn(f func()) {
+	runtime.LockOSThread()
+	children, err := os.ReadFile("/proc/thread-self/children")
+	if err != nil || len(children) == 0 {
+		f()
+		return
+	}
+	taken := make(chan struct{})
+	go onThreadOfItsOwn(func() {
+		close(taken)
+		f()
+	})
+	<-taken // until then the other cannot be on this thread
+	runtime.UnlockOSThread()
+}
+
+// live does what it is told to until it is closed.
 func (n *namespace) live(prepare func() error, ready chan<- error) {
 	defer close(n.ended)
-	runtime.LockOSThread()
 	err := prepare()
 	ready <- err
 	if err != nil {

@@ -3,8 +3,6 @@
 package lab
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -47,11 +45,10 @@ type Login struct{ User, Password string }
 
 // Pod is the pod that wants the image: each scenario has its own.
 func (s Scenario) Pod() Pod {
-	sum := sha256.Sum256([]byte(s.Name))
 	return Pod{
 		Namespace: "shop",
 		Name:      strings.ReplaceAll(strings.ToLower(s.Name), " ", "-") + "-0",
-		UID:       fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16]),
+		UID:       uid(s.Name),
 	}
 }
 

@@ -134,12 +134,11 @@ func resetConnection(x exchange) {
 		http.Error(x.w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	defer conn.Close()
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = secured.NetConn()
+		conn = secured.NetConn() // or closing would send a close_notify of TLS first
 	}
+	defer conn.Close()
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0) //nolint:errcheck // closing ends it in any case
-		tcp.Close()      // and not with a close_notify of TLS before
 	}
 }

@@ -6,6 +6,7 @@
 //	lab pull                        only pull, and print containerd's log
 //	lab record --out DIR            write the logs of a session, with a kubelet's
 //	lab record --runtime --out DIR  without
+//	lab kubelet                     let a real kubelet run pods whose images cannot be pulled
 package main
 
 import (
@@ -42,13 +43,17 @@ type options struct {
 	once       bool
 	journal    bool
 	pace       time.Duration
+	kubelet    string // its version; empty for none
+	parallel   int
+	noPause    bool
+	duration   time.Duration
 }
 
-const usage = "usage: lab demo|pull|record [flags]; lab demo --help lists them"
+const usage = "usage: lab demo|pull|record|kubelet [flags]; lab demo --help lists them"
 
 func run(ctx context.Context, args []string) (err error) {
 	commands := map[string]func(context.Context, *lab.Node, options) error{
-		"demo": show, "pull": pull, "record": session,
+		"demo": show, "pull": pull, "record": session, "kubelet": pods,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		return errors.New(usage)
@@ -76,6 +81,12 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.out, "out", "session", "record: folder for the session")
 	flags.BoolVar(&o.runtime, "runtime", false, "record: the runtime's log only")
 	flags.BoolVar(&o.once, "once", false, "demo: end after the table")
+	if args[0] == "kubelet" {
+		flags.StringVar(&o.kubelet, "version", lab.KubeletVersions()[0], "kubelet: which, such as 1.34.4")
+		flags.IntVar(&o.parallel, "parallel", 0, "kubelet: how many pulls at a time")
+		flags.BoolVar(&o.noPause, "no-pause", false, "kubelet: the pause image cannot be pulled")
+		flags.DurationVar(&o.duration, "for", 2*time.Minute, "kubelet: how long")
+	}
 	return o, flags.Parse(args[1:])
 }
 
@@ -95,7 +106,16 @@ func start(ctx context.Context, o options) (*lab.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lab.Start(ctx, lab.Options{Containerd: c, LogFormat: o.format, Journal: o.journal, Pace: o.pace, Logf: logf})
+	var k lab.Kubelet
+	if o.kubelet != "" {
+		if k, err = lab.BuildKubelet(ctx, o.bin, o.kubelet, logf); err != nil {
+			return nil, err
+		}
+	}
+	return lab.Start(ctx, lab.Options{
+		Containerd: c, LogFormat: o.format, Journal: o.journal, Pace: o.pace, Logf: logf,
+		Kubelet: k, MaxParallelPulls: o.parallel,
+	})
 }
 
 func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
