@@ -41,6 +41,7 @@ type Joiner struct {
 
 	loose       []hostSeen
 	credentials []credentialSeen
+	volumes     []detect.Signal
 	images      map[container]string // what a container's image was
 	recent      map[string][]handedOn
 	recentOrder []string
@@ -60,6 +61,10 @@ func NewJoiner(cfg Config) *Joiner {
 // Add takes one signal, read at now, and emits the attempts that it completes.
 // Signals of one source come in their order; those of several interleave.
 func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
+	if isVolumeNote(s) {
+		j.noteVolume(s)
+		return
+	}
 	switch s.Kind {
 	case detect.PullStarted:
 		j.start(s, now)
@@ -171,6 +176,7 @@ func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt
 		p = j.open(s, now)
 	}
 	j.end(p, s, now)
+	j.takeVolume(p, &s)
 	if p.a.Program == "" {
 		p.a.Program, p.terminal = s.Program, s
 		p.setEnd(s)
@@ -196,6 +202,7 @@ func (j *Joiner) backOff(s detect.Signal, now time.Time) {
 	}
 	p := j.open(s, now)
 	p.a.BackOff = true
+	j.takeVolume(p, &s)
 	p.a.Program, p.terminal, p.a.Failure = s.Program, s, s.Failure
 	p.setEnd(s)
 	p.add(s)

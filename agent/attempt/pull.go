@@ -46,12 +46,20 @@ func (p *pull) whole() bool {
 // lastWord is how many lines with the pod the kubelet writes about an attempt:
 // "container … start failed in pod" and "Error syncing pod", and for a sandbox
 // "Failed to create sandbox for pod", "CreatePodSandbox for pod failed" and
-// "Error syncing pod" (kubelet v1.24 to v1.37 pkg/kubelet/kuberuntime).
+// "Error syncing pod"; of an image volume the latter alone (kubelet v1.24 to v1.37
+// pkg/kubelet/kuberuntime).
 func lastWord(pods []Pod) int {
-	if len(pods) > 0 && pods[0].Kind == detect.KindSandbox {
-		return 3
+	if len(pods) == 0 {
+		return 2
 	}
-	return 2
+	switch pods[0].Kind {
+	case detect.KindSandbox:
+		return 3
+	case detect.KindImageVolume:
+		return 1
+	default:
+		return 2
+	}
 }
 
 // add notes a line: its text, its place and its time.

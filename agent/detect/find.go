@@ -24,10 +24,19 @@ func Find(block []byte) int {
 			if n := phraseIn(line); n >= 0 {
 				return from + n
 			}
+			if klogBlock(line) {
+				return from
+			}
 		}
 		from += len(line) + 1
 	}
 	return -1
+}
+
+// klogBlock reports whether a line of klog ends before its error does, in which the
+// phrase may be: "Unhandled Error" err=<.
+func klogBlock(line []byte) bool {
+	return opensBlock(line) && klogHeader(line) > 0
 }
 
 // maySpeak reports whether a line of logrus or klog has a message that begins

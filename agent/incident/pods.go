@@ -12,6 +12,7 @@ import (
 // PodGone takes a deleted pod out of every incident and abandons those that
 // nobody waits for any more.
 func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
+	s.noteGone(pod, now)
 	if len(s.waiting) == 0 {
 		return // as on nearly every node
 	}
@@ -23,6 +24,37 @@ func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
 			}
 		}
 	}
+}
+
+// Pods that were deleted are known for a while: what the kubelet said of one just
+// before may be heard after it, and must not begin an incident.
+const (
+	maxGone    = 256
+	forgetGone = time.Minute
+)
+
+type gonePod struct {
+	detect.Pod
+	at time.Time
+}
+
+func (s *Store) noteGone(pod detect.Pod, now time.Time) {
+	s.gone = slices.DeleteFunc(s.gone, func(g gonePod) bool { return now.Sub(g.at) > forgetGone })
+	if len(s.gone) == maxGone {
+		s.gone = slices.Delete(s.gone, 0, 1)
+	}
+	s.gone = append(s.gone, gonePod{Pod: pod, at: now})
+}
+
+// withoutGone are the pods that were not deleted.
+func (s *Store) withoutGone(pods []attempt.Pod, now time.Time) []attempt.Pod {
+	var left []attempt.Pod
+	for _, p := range pods {
+		if !slices.ContainsFunc(s.gone, func(g gonePod) bool { return samePod(g.Pod, p.Pod) && now.Sub(g.at) <= forgetGone }) {
+			left = append(left, p)
+		}
+	}
+	return left
 }
 
 // namesOf are the keys under which a pod is known to wait.

@@ -40,6 +40,7 @@ type Store struct {
 	// name: pods are deleted far more often than images fail.
 	waiting map[string][]*entry
 	ended   []*entry // not long ago, the one that ended first is first
+	gone    []gonePod
 
 	evicted int64
 }
@@ -76,6 +77,11 @@ func (s *Store) Has(a attempt.Attempt) bool {
 // Apply folds one attempt into the incidents and emits what there is to tell.
 func (s *Store) Apply(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, emit func(Change)) {
 	e := s.open[key(a)]
+	if (a.BackOff || a.Late) && len(a.Pods) > 0 {
+		if a.Pods = s.withoutGone(a.Pods, now); len(a.Pods) == 0 {
+			return
+		}
+	}
 	switch {
 	case s.tellAgain(a, d, now, emit):
 	case a.Succeeded:

@@ -154,6 +154,21 @@ var stories = []struct {
 		},
 	},
 	{
+		name: "a back-off is heard of after its pod was deleted",
+		play: func(s *story) {
+			s.fails(image, diagnose.DNS, "web-0")
+			s.store.PodGone(detect.Pod{UID: "uid-web-0"}, s.now, s.tell)
+			s.backsOff(image, "web-0")
+			s.wait(2 * time.Minute) // long enough for a pod of the same name
+			s.backsOff(image, "web-0")
+		},
+		want: []string{
+			"failed dns #1 since 1 pods 1",
+			"abandoned dns #1 since 0 pods 0",
+			"failed backoff #1 since 1 pods 1",
+		},
+	},
+	{
 		name: "the last pod that waited is deleted",
 		play: func(s *story) {
 			s.fails(image, diagnose.DNS, "web-0")

@@ -18,6 +18,12 @@ const (
 	// rest is how long to wait after something came: more is likely to follow, and
 	// journald would announce it only 250 ms after the last time.
 	rest = 50 * time.Millisecond
+	// Entries of ours mean that more are likely to come. journald announces an entry
+	// 250 ms later at the earliest, and up to 500 ms (systemd v257,
+	// POST_CHANGE_TIMER_INTERVAL_USEC and sd_event_add_time's default accuracy), so for a
+	// while after one was handed over it is not waited for.
+	attentiveFor  = time.Minute
+	attentiveRest = 150 * time.Millisecond
 	// stretch is how many polls become one where inotify is at work.
 	stretch = 5
 )
@@ -40,6 +46,7 @@ type follower struct {
 	gen        uint64
 	passed     logtail.Progress // since the last report
 	got        bool             // the last turn found something
+	handed     time.Time        // when something was handed over last
 
 	tallies []tally // by candidate
 	told    string  // the last thing that was logged as wrong
@@ -166,8 +173,9 @@ func (f *follower) judge(pos, end cursor) {
 	if v.cut {
 		f.lost(logtail.Loss{Reason: logtail.LostLineTooLong, Count: 1, Bytes: v.more, Detail: "a line is longer than 1 MiB; the rest of it was not looked at"})
 	}
+	f.handed = time.Now()
 	more := f.out.Handle(logtail.Record{
-		Source: f.cfg.Name, Program: program, Time: f.passed.Time, Observed: time.Now(),
+		Source: f.cfg.Name, Program: program, Time: f.passed.Time, Observed: f.handed,
 		Body: v.message[:len(v.message)-1], Truncated: v.cut, Writer: writer, Broken: v.text[lineBreak] == "line-max",
 		Pos: f.position(pos), End: f.position(end),
 	})
@@ -217,6 +225,9 @@ func (f *follower) lost(l logtail.Loss) {
 func (f *follower) delay(now time.Time) time.Duration {
 	if f.got {
 		return min(rest, f.cfg.Poll)
+	}
+	if now.Sub(f.handed) < attentiveFor {
+		return min(attentiveRest, f.cfg.Poll)
 	}
 	poll := f.cfg.Poll
 	if f.live && len(f.unfinished) == 0 {

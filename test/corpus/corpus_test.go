@@ -16,6 +16,7 @@
 package corpus_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,8 +90,15 @@ func TestFind(t *testing.T) {
 			strings.HasPrefix(c.from, "docker v") {
 			continue
 		}
-		if detect.Find([]byte(c.record())) < 0 {
-			t.Errorf("%s/%s is not found: %s", c.file, c.name, c.record())
+		record := []byte(c.record())
+		at := detect.Find(record)
+		if at < 0 {
+			t.Errorf("%s/%s is not found: %s", c.file, c.name, record)
+			continue
+		}
+		// Of a record of several lines the first one must be found: it opens the others.
+		if first := bytes.IndexByte(record, '\n'); first >= 0 && at > first && detect.Unfinished(record[:first]) {
+			t.Errorf("%s/%s: only a later line is found: %s", c.file, c.name, record)
 		}
 	}
 }

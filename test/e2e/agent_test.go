@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -45,17 +47,42 @@ otlp: {logs: {endpoint: %q}}
 server: {listen: "127.0.0.1:0", debug: {listen: "127.0.0.1:0"}}
 `
 
-// logs says where a node's logs are: the part of a configuration, and the name of
-// the source that the agent makes of it.
-type logs struct{ config, source string }
+// logs says where a node's logs are: the part of a configuration, and the names of
+// the sources that the agent makes of it.
+type logs struct {
+	config  string
+	sources []string
+}
 
 // logsOf returns the logs of a node: the journal, to be found below its root, or
-// containerd's file.
+// the files of containerd and the kubelet.
 func logsOf(n *lab.Node) logs {
 	if n.HostRoot != "" {
-		return logs{fmt.Sprintf("host_root: %q\nsources: {auto: true, lookback: all}", n.HostRoot), "journal"}
+		return logs{fmt.Sprintf("host_root: %q\nsources: {auto: true, lookback: all}", n.HostRoot), []string{"journal"}}
 	}
-	return logs{fmt.Sprintf("sources: {auto: false, files: [%q], lookback: all}", "containerd:"+n.LogFile), "file:" + n.LogFile}
+	files := []string{"containerd:" + n.LogFile}
+	if n.KubeletLog != "" {
+		files = append(files, "kubelet:"+n.KubeletLog)
+	}
+	return filesOf(files...)
+}
+
+// filesOf are some log files, as sources.files names them.
+func filesOf(files ...string) logs {
+	l := logs{config: fmt.Sprintf("sources: {auto: false, files: [%s], lookback: all}", strings.Join(quoted(files), ", "))}
+	for _, f := range files {
+		_, path, _ := strings.Cut(f, ":")
+		l.sources = append(l.sources, "file:"+path)
+	}
+	return l
+}
+
+func quoted(words []string) []string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = strconv.Quote(w)
+	}
+	return all
 }
 
 // program is the agent's program, built once.

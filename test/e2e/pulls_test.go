@@ -80,7 +80,7 @@ func testPulls(t *testing.T, o lab.Options) {
 		t.Fatal(err)
 	}
 	records := collect(t, receiver, agent, expected(c, scenarios))
-	if diff := cmp.Diff([]string{logs.source}, agent.sources(t)); diff != "" {
+	if diff := cmp.Diff(logs.sources, agent.sources(t)); diff != "" {
 		t.Errorf("sources that were read (-want +got):\n%s", diff)
 	}
 	for _, s := range scenarios {
