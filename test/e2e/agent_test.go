@@ -114,7 +114,18 @@ func startAgent(t *testing.T, l logs, r *otlptest.Receiver) *process {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(path, "run", "--config", file), state: state, ended: make(chan error, 1)}
+	return runAgent(t, exec.Command(path, "run", "--config", file), state)
+}
+
+// again starts an agent with the same configuration and state.
+func (p *process) again(t *testing.T) *process {
+	t.Helper()
+	return runAgent(t, exec.Command(p.cmd.Path, p.cmd.Args[1:]...), p.state)
+}
+
+func runAgent(t *testing.T, cmd *exec.Cmd, state string) *process {
+	t.Helper()
+	p := &process{cmd: cmd, state: state, ended: make(chan error, 1)}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NODE_NAME=node-a"}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
