@@ -137,6 +137,9 @@ func (p *pull) addPod(s detect.Signal) {
 	if s.Program == detect.Kubelet {
 		p.podLines++
 	}
+	if by := attribution(s); p.a.Attribution == "" || by == ByKubelet {
+		p.a.Attribution = by
+	}
 	for i := range p.a.Pods {
 		if samePod(p.a.Pods[i], s) {
 			p.a.Pods[i].fill(s)
@@ -147,9 +150,6 @@ func (p *pull) addPod(s detect.Signal) {
 		return
 	}
 	p.a.Pods = append(p.a.Pods, Pod{Pod: s.Pod, Container: s.Container, Kind: s.ContainerKind, Reason: s.Reason})
-	if by := attribution(s); p.a.Attribution == "" || by == ByKubelet {
-		p.a.Attribution = by
-	}
 }
 
 // fill adds what a further line knows of the same container.

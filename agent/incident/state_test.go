@@ -36,106 +36,110 @@ func (s *story) again(play func()) {
 	s.n = n
 }
 
+const failed1, failed2 = "failed unauthorized #1 since 1 pods 1", "failed unauthorized #2 since 1 pods 2"
+
+// What happens around a restart, and what is told of it.
+var restarts = map[string]struct {
+	play func(*testing.T, *story)
+	want []string
+}{
+	"recovery": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.restart(t)
+			s.wait(time.Minute)
+			s.succeeds(image)
+		},
+		want: []string{failed1, "recovered unauthorized #1 since 0 pods 1 after 1m0s, new_credentials"},
+	},
+	"an attempt is read again": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.fails(image, diagnose.Unauthorized, "web-1")
+			s.restart(t)
+			s.again(func() { s.fails(image, diagnose.Unauthorized, "web-1") })
+			s.fails(image, diagnose.Unauthorized, "web-1")
+		},
+		want: []string{failed1, failed2, failed2, "failed unauthorized #3 since 1 pods 2"},
+	},
+	"a change of cause is read again": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.fails(image, diagnose.RegistryUnavailable, "web-0")
+			s.restart(t)
+			s.again(func() { s.fails(image, diagnose.RegistryUnavailable, "web-0") })
+		},
+		want: []string{
+			failed1,
+			"cause_changed registry_unavailable #2 since 1 pods 1 was unauthorized",
+			"failed registry_unavailable #2 since 1 pods 1",
+			"cause_changed registry_unavailable #2 since 1 pods 1 was unauthorized",
+			"failed registry_unavailable #2 since 1 pods 1",
+		},
+	},
+	"killed before the recovery has arrived": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.succeeds(image)
+			s.restart(t)
+			s.again(func() { s.succeeds(image) })
+		},
+		want: []string{
+			failed1,
+			"recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
+			"recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
+		},
+	},
+	"all of an outage that is over is read again": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			id := s.store.Open()[0].ID
+			s.succeeds(image)
+			s.store.Arrived(id)
+			s.restart(t)
+			s.n = 0
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.succeeds(image)
+			s.fails(image, diagnose.Unauthorized, "web-0")
+		},
+		want: []string{
+			failed1, "recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
+			failed1, "recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
+			failed1, // another outage
+		},
+	},
+	"killed before it has arrived that nobody waits": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+			s.restart(t)
+			s.wait(0)
+		},
+		want: []string{failed1, "abandoned unauthorized #1 since 0 pods 0", "abandoned unauthorized #1 since 0 pods 0"},
+	},
+	"nothing more is heard": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.wait(10 * time.Minute)
+			s.restart(t)
+			s.wait(5 * time.Minute)
+		},
+		want: []string{failed1, "abandoned unauthorized #1 since 0 pods 1"},
+	},
+	"the pod is deleted": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.restart(t)
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+		},
+		want: []string{failed1, "abandoned unauthorized #1 since 0 pods 0"},
+	},
+}
+
 // An agent is killed in the middle of an outage: what happens then must be told as if
 // it had not been, and what was told before told the same if it is read again.
 func TestRestart(t *testing.T) {
-	const failed1, failed2 = "failed unauthorized #1 since 1 pods 1", "failed unauthorized #2 since 1 pods 2"
-	for name, c := range map[string]struct {
-		play func(*testing.T, *story)
-		want []string
-	}{
-		"recovery": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.restart(t)
-				s.wait(time.Minute)
-				s.succeeds(image)
-			},
-			want: []string{failed1, "recovered unauthorized #1 since 0 pods 1 after 1m0s, new_credentials"},
-		},
-		"an attempt is read again": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.fails(image, diagnose.Unauthorized, "web-1")
-				s.restart(t)
-				s.again(func() { s.fails(image, diagnose.Unauthorized, "web-1") })
-				s.fails(image, diagnose.Unauthorized, "web-1")
-			},
-			want: []string{failed1, failed2, failed2, "failed unauthorized #3 since 1 pods 2"},
-		},
-		"a change of cause is read again": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.fails(image, diagnose.RegistryUnavailable, "web-0")
-				s.restart(t)
-				s.again(func() { s.fails(image, diagnose.RegistryUnavailable, "web-0") })
-			},
-			want: []string{
-				failed1,
-				"cause_changed registry_unavailable #2 since 1 pods 1 was unauthorized",
-				"failed registry_unavailable #2 since 1 pods 1",
-				"cause_changed registry_unavailable #2 since 1 pods 1 was unauthorized",
-				"failed registry_unavailable #2 since 1 pods 1",
-			},
-		},
-		"killed before the recovery has arrived": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.succeeds(image)
-				s.restart(t)
-				s.again(func() { s.succeeds(image) })
-			},
-			want: []string{
-				failed1,
-				"recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
-				"recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
-			},
-		},
-		"all of an outage that is over is read again": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				id := s.store.Open()[0].ID
-				s.succeeds(image)
-				s.store.Arrived(id)
-				s.restart(t)
-				s.n = 0
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.succeeds(image)
-				s.fails(image, diagnose.Unauthorized, "web-0")
-			},
-			want: []string{
-				failed1, "recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
-				failed1, "recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials",
-				failed1, // another outage
-			},
-		},
-		"killed before it has arrived that nobody waits": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
-				s.restart(t)
-				s.wait(0)
-			},
-			want: []string{failed1, "abandoned unauthorized #1 since 0 pods 0", "abandoned unauthorized #1 since 0 pods 0"},
-		},
-		"nothing more is heard": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.wait(10 * time.Minute)
-				s.restart(t)
-				s.wait(5 * time.Minute)
-			},
-			want: []string{failed1, "abandoned unauthorized #1 since 0 pods 1"},
-		},
-		"the pod is deleted": {
-			play: func(t *testing.T, s *story) {
-				s.fails(image, diagnose.Unauthorized, "web-0")
-				s.restart(t)
-				s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
-			},
-			want: []string{failed1, "abandoned unauthorized #1 since 0 pods 0"},
-		},
-	} {
+	for name, c := range restarts {
 		t.Run(name, func(t *testing.T) {
 			s := newStory(incident.Config{})
 			c.play(t, s)

@@ -83,6 +83,7 @@ func testPulls(t *testing.T, o lab.Options) {
 	if diff := cmp.Diff(logs.sources, agent.sources(t)); diff != "" {
 		t.Errorf("sources that were read (-want +got):\n%s", diff)
 	}
+	whole(t, c, scenarios, records)
 	for _, s := range scenarios {
 		t.Run(s.Name, func(t *testing.T) {
 			check(t, s.Expect(c), results[s.Name].Err, records[s.Image])
@@ -100,6 +101,19 @@ func testPulls(t *testing.T, o lab.Options) {
 			t.Errorf("uids by image (-first +replay):\n%s", diff)
 		}
 	})
+}
+
+// whole compares the records of all scenarios with their golden text. It is the same
+// however the runtime's lines are read.
+func whole(t *testing.T, c lab.Containerd, scenarios []lab.Scenario, records map[string][]otlptest.Record) {
+	t.Helper()
+	var names []string
+	named := map[string][]otlptest.Record{}
+	for _, s := range scenarios {
+		names = append(names, s.Name)
+		named[s.Name] = records[s.Image]
+	}
+	golden(t, "containerd-"+c.Version, names, named)
 }
 
 // expected is how many scenarios are to be reported.

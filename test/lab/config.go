@@ -98,24 +98,12 @@ func hostsFiles(c Containerd) map[string]string {
 
 // writeConfig fills the folder that is bound into containerd's mount namespace.
 func writeConfig(dir string, trusted []byte, o Options) error {
-	source := configV3
-	if o.Containerd.Major == 1 {
-		source = configV2
-	}
-	format := o.LogFormat
-	if format == "" {
-		format = "text"
-	}
-	var config strings.Builder
-	err := template.Must(template.New("config.toml").Parse(source)).Execute(&config, map[string]string{
-		"Root": innerRoot, "Dir": innerDir, "LogFormat": format, "Arch": runtime.GOARCH,
-		"ProgressTimeout": progressTimeout, "PauseImage": pauseImage,
-	})
+	config, err := containerdConfig(o)
 	if err != nil {
-		return fmt.Errorf("write config.toml: %w", err)
+		return err
 	}
 	files := map[string]string{
-		"etc/config.toml": config.String(),
+		"etc/config.toml": config,
 		"etc/ca.pem":      string(trusted),
 		"etc/resolv.conf": "nameserver " + nameserverAddress + "\noptions timeout:1 attempts:1\n",
 		"etc/hosts":       "127.0.0.1 localhost\n",
@@ -130,6 +118,32 @@ func writeConfig(dir string, trusted []byte, o Options) error {
 	for host, text := range hostsFiles(o.Containerd) {
 		files["etc/certs.d/"+host+"/hosts.toml"] = text
 	}
+	return writeFiles(dir, files)
+}
+
+// containerdConfig is config.toml.
+func containerdConfig(o Options) (string, error) {
+	source := configV3
+	if o.Containerd.Major == 1 {
+		source = configV2
+	}
+	format := o.LogFormat
+	if format == "" {
+		format = "text"
+	}
+	var config strings.Builder
+	err := template.Must(template.New("config.toml").Parse(source)).Execute(&config, map[string]string{
+		"Root": innerRoot, "Dir": innerDir, "LogFormat": format, "Arch": runtime.GOARCH,
+		"ProgressTimeout": progressTimeout, "PauseImage": pauseImage,
+	})
+	if err != nil {
+		return "", fmt.Errorf("write config.toml: %w", err)
+	}
+	return config.String(), nil
+}
+
+// writeFiles writes files, and makes the folders that are to be there.
+func writeFiles(dir string, files map[string]string) error {
 	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
