@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -107,9 +108,10 @@ func told(r *otlptest.Receiver, image string) []string {
 		}
 		seen[uid] = true
 		event := rec.Name + " " + text(rec, export.ErrorTypeKey)
-		if len(events) == 0 || events[len(events)-1] != event {
-			events = append(events, event)
+		if rec.Name == export.EventFailed && len(events) > 0 && events[len(events)-1] == event {
+			continue
 		}
+		events = append(events, event)
 	}
 	return events
 }
@@ -161,4 +163,33 @@ func TestOneLog(t *testing.T) {
 			t.Errorf("from %s alone: got cause %q", name, cause)
 		}
 	}
+}
+
+// TestStartsLate starts an agent in the middle of an outage, that may not look back:
+// the kubelet only says that it backs off, with the cause from 1.32 on.
+func TestStartsLate(t *testing.T) {
+	eachKubelet(t, lab.Options{}, func(t *testing.T, node *lab.Node) {
+		o := begin(t, node, appRegistry+"/app/late", lab.Forbidden)
+		until(t, time.Minute, "the kubelet's back-off", func() bool {
+			return strings.Contains(kubeletLog(t, node), "ImagePullBackOff")
+		})
+		late := logsOf(node)
+		late.config = strings.ReplaceAll(late.config, "lookback: all", "lookback: 0s")
+		receiver := listen(t)
+		agent := startAgent(t, late, receiver)
+		until(t, time.Minute, "a record", func() bool { return len(told(receiver, o.image)) > 0 })
+		first := failures(receiver.Records())[0]
+		if cause := text(first, export.ErrorTypeKey); cause != "forbidden" {
+			t.Errorf("got cause %q, want the one that the back-off repeats", cause)
+		}
+		if w := waiterOf(first); w.UID != o.pod.UID {
+			t.Errorf("got pod %+v, want %+v", w, o.pod)
+		}
+		must(t, node.SetFault(appRegistry+"/app/late", lab.OK))
+		until(t, time.Minute, "the recovery", func() bool {
+			events := told(receiver, o.image)
+			return events[len(events)-1] == export.EventRecovered+" forbidden"
+		})
+		agent.stop(t)
+	})
 }
