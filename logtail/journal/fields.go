@@ -23,6 +23,7 @@ const (
 	messageID
 	dropped
 	lineBreak
+	containerID // dockerd's journald driver says whose output an entry is
 	nFields
 )
 
@@ -40,6 +41,7 @@ var fieldNames = map[string]field{
 	"MESSAGE_ID":          messageID,
 	"N_DROPPED":           dropped,
 	"_LINE_BREAK":         lineBreak,
+	"CONTAINER_ID":        containerID,
 }
 
 const (

@@ -246,3 +246,26 @@ func TestBrokenLines(t *testing.T) {
 		t.Errorf("got %q, want the long line and the short one", joined)
 	}
 }
+
+// TestContainerOutput has dockerd write what a container prints to the journal: the
+// entry is of dockerd's unit, and anybody's text.
+func TestContainerOutput(t *testing.T) {
+	entry := func(message string, more ...journaltest.Field) journaltest.Entry {
+		e := journaltest.Entry{Realtime: 1_700_000_000_000_000, Monotonic: 1, BootID: strings.Repeat("1", 32)}
+		for _, f := range [][2]string{{"MESSAGE", message}, {"_PID", "7"}, {"_SYSTEMD_UNIT", "docker.service"}, {"_UID", "0"}} {
+			e.Fields = append(e.Fields, journaltest.Field{Name: f[0], Value: []byte(f[1])})
+		}
+		e.Fields = append(e.Fields, more...)
+		return e
+	}
+	dir := t.TempDir()
+	must(t, host(t).Write(t.Context(), filepath.Join(dir, "x.journal"), journaltest.Format{Keyed: true, Compression: "zstd"}, []journaltest.Entry{
+		entry("dockerd's own"),
+		entry("a container's", journaltest.Field{Name: "CONTAINER_ID", Value: []byte("0123456789ab")}),
+	}))
+	var r logtailtest.Recorder
+	must(t, Read(t.Context(), Config{Roots: []string{dir}, Follow: Known()}, &r))
+	if got := r.Lines(); !slices.Equal(got, []string{"dockerd's own"}) {
+		t.Errorf("got %q, want dockerd's own line alone", got)
+	}
+}

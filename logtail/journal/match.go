@@ -56,8 +56,12 @@ func (in *interest) matches() []match {
 // judge tells whose line an entry is: the candidate, and the program that wrote it.
 // ok is false for an entry that only looks as if it was one's: all fields but those
 // with an underscore are written by the client, and a pod may have journald's
-// sockets mounted.
+// sockets mounted. What containers print, dockerd writes as its own unit (moby
+// v28 daemon/logger/journald).
 func (in *interest) judge(v *values) (candidate int, program string, ok bool) {
+	if v.has[containerID] {
+		return 0, "", false
+	}
 	if i, ok := in.units[v.text[unit]]; ok {
 		return i, in.candidates[i].Program, true
 	}
