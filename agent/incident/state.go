@@ -129,10 +129,15 @@ func (s *Store) forgetEnded(now time.Time) {
 	s.ended = slices.Delete(s.ended, 0, n)
 }
 
+// maxSaved bounds the open incidents that outlive the process: those heard of last.
+// A node has far fewer pods, and all of 10,000 would take more memory to write than
+// the agent is allowed.
+const maxSaved = 1000
+
 // Save returns the open incidents and those that ended not long ago.
 func (s *Store) Save() []Saved {
-	saved := make([]Saved, 0, len(s.open)+len(s.ended))
-	for place := s.quiet.Front(); place != nil; place = place.Next() {
+	saved := make([]Saved, 0, min(len(s.open), maxSaved)+len(s.ended))
+	for place := s.quiet.Back(); place != nil && len(saved) < maxSaved; place = place.Prev() {
 		saved = append(saved, place.Value.(*entry).save()) //nolint:errcheck // the list holds nothing else
 	}
 	for _, e := range s.ended {

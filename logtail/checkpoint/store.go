@@ -19,9 +19,9 @@ import (
 const (
 	version = 1
 	name    = "state.json"
-	// maxSize bounds what is read: a few sources need a few hundred bytes, an incident
-	// few KiB, of which there are 100,000 at most.
-	maxSize = 256 << 20
+	// maxSize bounds what is read: a few sources need a few hundred bytes, a thousand
+	// incidents a few MiB.
+	maxSize = 64 << 20
 )
 
 // Store keeps a [State] in one file of a directory, and the one before in another,
@@ -109,7 +109,7 @@ func encode(st State) ([]byte, error) {
 		p.Source = source
 		f.Positions = append(f.Positions, p)
 	}
-	text, err := json.MarshalIndent(f, "", "  ")
+	text, err := json.Marshal(f)
 	return append(text, '\n'), err
 }
 

@@ -58,24 +58,9 @@ func TestStore(t *testing.T) {
 	}
 }
 
-const golden = `{
-  "version": 1,
-  "positions": [
-    {
-      "source": "file:/a",
-      "stream": "118-5d41402abc4b2a76",
-      "offset": 1,
-      "hint": "fe00-1-2"
-    },
-    {
-      "source": "file:/b",
-      "stream": "118-5d41402abc4b2a76",
-      "offset": 2,
-      "hint": "fe00-1-2"
-    }
-  ]
-}
-`
+const golden = `{"version":1,"positions":[` +
+	`{"source":"file:/a","stream":"118-5d41402abc4b2a76","offset":1,"hint":"fe00-1-2"},` +
+	`{"source":"file:/b","stream":"118-5d41402abc4b2a76","offset":2,"hint":"fe00-1-2"}]}` + "\n"
 
 func TestStoreForm(t *testing.T) {
 	dir := t.TempDir()
@@ -147,9 +132,9 @@ func TestStoreDamaged(t *testing.T) {
 		"empty":                    {func(p string) error { return os.Truncate(p, 0) }, 1, "unexpected end of JSON input; using what was stored before that"},
 		"cut":                      {func(p string) error { return os.Truncate(p, 40) }, 1, "unexpected end of JSON input"},
 		"zeros":                    {func(p string) error { return os.WriteFile(p, make([]byte, 300), 0o600) }, 1, "invalid character"},
-		"another version":          {replace(`"version": 1`, `"version": 9`), 1, "got version 9, want 1"},
-		"an offset below 0":        {replace(`"offset": 2`, `"offset": -2`), 1, "no offset below 0"},
-		"huge":                     {func(p string) error { return os.Truncate(p, 257<<20) }, 1, "more than 268435456 bytes"},
+		"another version":          {replace(`"version":1`, `"version":9`), 1, "got version 9, want 1"},
+		"an offset below 0":        {replace(`"offset":2`, `"offset":-2`), 1, "no offset below 0"},
+		"huge":                     {func(p string) error { return os.Truncate(p, 65<<20) }, 1, "more than 67108864 bytes"},
 		"a directory in its place": {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, 1, "is a directory"},
 		"both damaged": {func(p string) error {
 			return errors.Join(os.Truncate(p, 0), os.Truncate(p+".bak", 0))

@@ -22,7 +22,7 @@ const (
 	// 250 ms later at the earliest, and up to 500 ms (systemd v257,
 	// POST_CHANGE_TIMER_INTERVAL_USEC and sd_event_add_time's default accuracy), so for a
 	// while after one was handed over it is not waited for.
-	attentiveFor  = time.Minute
+	attentiveFor  = 30 * time.Second
 	attentiveRest = 150 * time.Millisecond
 	// stretch is how many polls become one where inotify is at work.
 	stretch = 5
@@ -98,11 +98,16 @@ func (f *follower) position(c cursor) logtail.Position { return c.position(f.cfg
 // turn reads all that can be read now.
 func (f *follower) turn(ctx context.Context) {
 	f.got = f.look(ctx)
+	scanned := f.reader.scanned
 	f.live = f.rewatch()
 	if !f.got && f.live && f.arm() {
 		f.got = f.look(ctx) // what came before it was armed
 	}
-	f.tell()
+	if f.got || scanned || f.reader.scanned {
+		f.tell()
+	} else {
+		f.src.update(func(st *logtail.Status) { st.LastTurn = time.Now() })
+	}
 }
 
 // look reports whether there was anything.

@@ -37,6 +37,7 @@ type reader struct {
 	users    []found // files of others, which have numbers of the same sequence
 	problems []problem
 	again    bool // something could not be opened and may be later
+	scanned  bool // the last refresh looked for files
 
 	// ends is, by sequence, the place before which each entry is read, lost and
 	// counted, or known to be in a file.
@@ -66,17 +67,16 @@ func newReader(r roots, matches []match, lost func(logtail.Loss)) *reader {
 
 // refresh takes notice of what is new.
 func (r *reader) refresh(now time.Time) {
-	var scanned bool
-	if scanned = r.again || r.changed(now); scanned {
+	if r.scanned = r.again || r.changed(now); r.scanned {
 		r.scan()
 	}
 	r.updateAll()
-	if scanned && r.torn() {
+	if r.scanned && r.torn() {
 		// A file was renamed while the folder was listed: it was in neither place.
 		r.scan()
 		r.updateAll()
 	}
-	if scanned {
+	if r.scanned {
 		r.account()
 	}
 }
@@ -113,19 +113,23 @@ func (r *reader) update(f *file) {
 	if changed {
 		f.grown = time.Now()
 	}
-	// Even if nothing has changed: the last entry may have been in the header's count
-	// and not in its fields' yet, and a busy machine may let journald wait in between.
-	if r.corrupted(f, f.count()) {
-		return
+	// Even if nothing has changed since: the last entry may have been in the header's
+	// count and not in its fields' yet, and a busy machine may let journald wait in
+	// between.
+	done := final || f.head.state == stateArchived
+	if changed || !f.steady || done {
+		if r.corrupted(f, f.count()) {
+			return
+		}
+		for i, l := range f.chains {
+			r.present[i] = r.present[i] || l.data != 0
+		}
 	}
-	for i, l := range f.chains {
-		r.present[i] = r.present[i] || l.data != 0
-	}
-	f.steady = f.head.state != stateOnline || time.Since(f.grown) > linkTime
+	f.steady = !changed && time.Since(f.grown) > linkTime
 	if !f.placed {
 		r.place(f)
 	}
-	f.finished = final || f.head.state == stateArchived
+	f.finished = done
 }
 
 // linkTime is more than journald needs to hang one entry into the chains of its
