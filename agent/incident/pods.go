@@ -12,12 +12,16 @@ import (
 // PodGone takes a deleted pod out of every incident and abandons those that
 // nobody waits for any more.
 func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
-	s.noteGone(pod, now)
 	if len(s.waiting) == 0 {
 		return // as on nearly every node
 	}
+	noted := false
 	for _, name := range namesOf(pod) {
 		for _, e := range slices.Clone(s.waiting[name]) {
+			if !noted {
+				s.noteGone(pod, now)
+				noted = true
+			}
 			s.forgetPod(e, pod)
 			if len(e.Pods) == 0 && e.PodsDropped == 0 {
 				s.abandon(e, now, emit)
