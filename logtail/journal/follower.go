@@ -43,6 +43,7 @@ type follower struct {
 	values     values
 	unfinished map[string]bool // writers whose next line the handler wants
 	place      cursor          // behind what was handed over or passed
+	reported   cursor          // place, as it was told last
 	gen        uint64
 	passed     logtail.Progress // since the last report
 	got        bool             // the last turn found something
@@ -127,7 +128,7 @@ func (f *follower) look(ctx context.Context) bool {
 			f.progress()
 		}
 	}
-	if f.place.next > 0 && (n > 0 || f.passed.Pos != f.position(f.place) || len(f.unfinished) > 0) {
+	if f.place.next > 0 && (n > 0 || f.reported != f.place || len(f.unfinished) > 0) {
 		f.progress()
 	}
 	return n > 0
@@ -206,7 +207,7 @@ func (f *follower) caughtUp() {
 
 // progress reports how far reading has come.
 func (f *follower) progress() {
-	f.passed.Pos = f.position(f.place)
+	f.passed.Pos, f.reported = f.position(f.place), f.place
 	now := time.Now()
 	f.src.update(func(st *logtail.Status) {
 		st.Position = f.passed.Pos
@@ -218,7 +219,7 @@ func (f *follower) progress() {
 		}
 	})
 	f.out.Progress(f.passed)
-	f.passed = logtail.Progress{Pos: f.passed.Pos}
+	f.passed = logtail.Progress{}
 }
 
 func (f *follower) lost(l logtail.Loss) {
