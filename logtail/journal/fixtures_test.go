@@ -79,10 +79,10 @@ func readFixture(t testing.TB, name string) []byte {
 	return b
 }
 
-// readLines reads all entries of a copied journal that fit fixtureMatches, as lines
-// of [line], in the way of [Read].
-func readLines(dir string) (lines []string, losses []logtail.Loss) {
-	r := newReader(roots{dirs: []string{dir}, copied: true}, fixtureMatches, func(l logtail.Loss) { losses = append(losses, l) })
+// readEach reads all entries of a copied journal that fit the matches, in the way of
+// [Read]. The message is valid until each returns.
+func readEach(dir string, matches []match, each func(cursor string, message []byte, has bool)) (losses []logtail.Loss) {
+	r := newReader(roots{dirs: []string{dir}, copied: true}, matches, func(l logtail.Loss) { losses = append(losses, l) })
 	defer r.close()
 	r.refresh(time.Now())
 	var v values
@@ -93,9 +93,17 @@ func readLines(dir string) (lines []string, losses []logtail.Loss) {
 			}
 			continue
 		}
-		lines = append(lines, line(markOf(f.head.sequence, &f.next).String(), v.message, v.has[message]))
+		each(markOf(f.head.sequence, &f.next).String(), v.message, v.has[message])
 		r.advance(f)
 	}
+	return losses
+}
+
+// readLines reads all entries that fit fixtureMatches, as lines of [line].
+func readLines(dir string) (lines []string, losses []logtail.Loss) {
+	losses = readEach(dir, fixtureMatches, func(cursor string, message []byte, has bool) {
+		lines = append(lines, line(cursor, message, has))
+	})
 	return lines, losses
 }
 

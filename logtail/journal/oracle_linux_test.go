@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -56,22 +55,10 @@ type read struct {
 }
 
 // readAll reads all entries of a copied journal that fit the matches.
-func readAll(t testing.TB, dir string, matches ...match) (all []read, losses []logtail.Loss) {
-	t.Helper()
-	r := newReader(roots{dirs: []string{dir}, copied: true}, matches, func(l logtail.Loss) { losses = append(losses, l) })
-	defer r.close()
-	r.refresh(time.Now())
-	var v values
-	for f := r.next(); f != nil; f = r.next() {
-		if err := f.readValues(&v); err != nil {
-			if !r.corrupted(f, []error{err}) {
-				r.advance(f)
-			}
-			continue
-		}
-		all = append(all, read{markOf(f.head.sequence, &f.next).String(), bytes.Clone(v.message), v.has[message]})
-		r.advance(f)
-	}
+func readAll(dir string, matches ...match) (all []read, losses []logtail.Loss) {
+	losses = readEach(dir, matches, func(cursor string, message []byte, has bool) {
+		all = append(all, read{cursor, bytes.Clone(message), has})
+	})
 	return all, losses
 }
 
@@ -125,7 +112,7 @@ func TestJournalctl(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, matches := range [][]match{ours, ours[2:]} {
-						got, losses := readAll(t, dir, matches...)
+						got, losses := readAll(dir, matches...)
 						if len(losses) > 0 {
 							t.Errorf("got losses %+v, want none", losses)
 						}
@@ -168,7 +155,7 @@ func TestUnclean(t *testing.T) {
 				t.Errorf("got the files %q, want %d that were left unclean", files, lives-1)
 			}
 			match := newMatch("_SYSTEMD_UNIT", containerd.Unit)
-			later, losses := readAll(t, log.daemon.Journal(), match)
+			later, losses := readAll(log.daemon.Journal(), match)
 			compareReads(t, later, ask(t, s, log.daemon.Journal(), match))
 			if losses = append(losses, r.Losses()...); len(losses) > 0 {
 				t.Errorf("got losses %+v, want none", losses)
