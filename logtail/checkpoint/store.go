@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -79,7 +78,7 @@ func (s *Store) Load() (State, error) {
 }
 
 func (s *Store) read(name string) ([]byte, State, error) {
-	text, err := readFile(filepath.Join(s.dir, name))
+	text, err := ReadFile(filepath.Join(s.dir, name), maxSize)
 	if err != nil {
 		return nil, State{}, fmt.Errorf("read checkpoint: %w", err)
 	}
@@ -88,18 +87,6 @@ func (s *Store) read(name string) ([]byte, State, error) {
 		return nil, State{}, fmt.Errorf("read checkpoint %s: %w", filepath.Join(s.dir, name), err)
 	}
 	return text, st, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(text) > maxSize {
-		err = fmt.Errorf("%s: got more than %d bytes", path, maxSize)
-	}
-	return text, errors.Join(err, f.Close())
 }
 
 func encode(st State) ([]byte, error) {
@@ -168,23 +155,4 @@ func (s *Store) write(text []byte) error {
 		return err
 	}
 	return syncDir(s.dir)
-}
-
-// writeFile writes a file and waits until it is on the disk.
-func writeFile(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncDir makes renames in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

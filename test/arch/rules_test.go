@@ -34,10 +34,11 @@ var mayImport = map[string][]string{
 	"agent/attempt":  {"logtail", "agent/redact", "agent/detect"},
 	"agent/diagnose": {"logtail", "agent/redact", "agent/detect", "agent/attempt"},
 
-	"cri":          {},
-	"cri/critest":  {"cri"},
-	"agent/probe":  {"agent/redact"},
-	"agent/enrich": {"cri", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
+	"cri":                   {},
+	"cri/critest":           {"cri"},
+	"agent/probe":           {"agent/redact"},
+	"agent/enrich/hostconf": {},
+	"agent/enrich":          {"cri", "logtail/checkpoint", "agent/enrich/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
 
 	"agent/incident": {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose"},
 
@@ -47,7 +48,7 @@ var mayImport = map[string][]string{
 	"agent/export/otlp/otlptest": {},
 
 	"agent/telemetry": {"logtail", "agent/redact", "agent/diagnose", "agent/export", "agent/export/otlp/endpoint"},
-	"agent/debug":     {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/incident", "agent/export"},
+	"agent/debug":     {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/enrich", "agent/enrich/hostconf", "agent/incident", "agent/export"},
 
 	"agent":         {everything},
 	"agent/demo":    {everything},
