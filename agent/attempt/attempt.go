@@ -29,6 +29,13 @@ type Pod struct {
 	Reason    string               `json:"reason,omitempty"`
 }
 
+// Layer is how far the download of a layer has come.
+type Layer struct {
+	Digest string
+	// Bytes of Size are there; Size is 0 if nobody knows.
+	Bytes, Size int64
+}
+
 // Attempt is one try to pull an image, whole: all that was said about it.
 type Attempt struct {
 	// UID is the same for the same lines after any restart or replay.
@@ -55,8 +62,13 @@ type Attempt struct {
 	Late bool
 	// Failure is the terminal error; nil if it succeeded or nobody told.
 	Failure *detect.Failure
-	// Stalled is set when the runtime cancelled for lack of progress.
-	Stalled bool
+	// Stalled is set when the runtime cancelled for lack of progress, or would if it did
+	// not wait still; Slow when it is in flight for too long, but goes on.
+	Stalled, Slow bool
+	// Unfinished is set if it is still in flight, and so Stalled or Slow.
+	Unfinished bool
+	// Layer is the one that a pull in flight waits for.
+	Layer Layer
 	// Credential is the credential problem that came before, nil if none.
 	Credential *detect.Failure
 	// Reason is the kubelet's waiting reason.

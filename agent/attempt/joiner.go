@@ -80,6 +80,8 @@ func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
 		j.rememberCredential(s, now)
 	case detect.BackOff:
 		j.backOff(s, now)
+	case detect.RuntimeStarted:
+		j.RuntimeGone(s.Time, now)
 	case detect.PullFailed:
 		if fromRuntime(s) {
 			j.runtimeFailed(s, now, emit)
@@ -129,6 +131,11 @@ func (j *Joiner) stall(s detect.Signal, now time.Time) {
 func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	if !fromRuntime(s) {
 		return
+	}
+	for _, failed := range slices.Clone(j.pulls[j.key(s)]) { // or it would be told of as if it came later
+		if failed.ended && !failed.a.BackOff && !failed.a.End.After(s.Time) {
+			j.handOn(failed, emit)
+		}
 	}
 	p := j.firstInFlight(j.key(s))
 	if p == nil {
@@ -280,11 +287,6 @@ func (j *Joiner) Deadline() (at time.Time, ok bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// InFlight is the number of pulls that have begun and not ended.
-func (j *Joiner) InFlight() int {
-	return len(j.begun)
 }
 
 // Open are the spans of all lines that are not handed on yet.

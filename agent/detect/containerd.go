@@ -27,6 +27,8 @@ func (d *detection) containerd(msg value, f fields) bool {
 		d.hostFailed(msg.text(), f)
 	case msg.startsWith("RunPodSandbox for "):
 		d.runPodSandbox(msg, f)
+	case string(msg.raw) == "starting containerd":
+		d.started(RuntimeStarted, Containerd, f.text("version"))
 	default:
 		return false
 	}
@@ -52,6 +54,14 @@ func (d *detection) pullImage(msg string, f fields) {
 		s.Failure = d.inlineError(rest, f)
 		d.send(s)
 	}
+}
+
+// started notes the first line of a program: containerd's `starting containerd`
+// (v1.6 to v2.4 cmd/containerd/command/main.go), CRI-O's, the kubelet's.
+func (d *detection) started(kind Kind, program, version string) {
+	s := d.signal(kind, program)
+	s.Version = clean(version, maxName)
+	d.sendBare(s)
 }
 
 func (d *detection) pull(kind Kind, image string, f fields) {

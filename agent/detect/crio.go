@@ -30,6 +30,9 @@ func (d *detection) crio(msg value, f fields) bool {
 		s := d.signal(PullStalled, CRIO)
 		s.RequestID = f.text("id")
 		d.send(s)
+	case msg.startsWith("Starting CRI-O, version: "): // cmd/crio/main.go
+		version, _, _ := strings.Cut(msg.text()[len("Starting CRI-O, version: "):], ",")
+		d.started(RuntimeStarted, CRIO, version)
 	case msg.startsWith("Ping "):
 		d.crioPing(msg.text()[len("Ping "):], f)
 	default:

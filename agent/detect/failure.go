@@ -92,6 +92,15 @@ func (f *Failure) Code(codes ...string) (RegistryError, bool) {
 	return RegistryError{}, false
 }
 
+// RuntimeLost is the failure of a pull whose runtime ended before it: no line tells
+// of it.
+func RuntimeLost() *Failure {
+	const text = "the runtime ended while it pulled"
+	f := &Failure{Text: text, Leaf: text, Step: StepRuntime}
+	f.Found.add(RuntimeGone)
+	return f
+}
+
 // ParseFailure reads an error chain, from its outermost wrapper to what really
 // happened. It accepts any text, a cut one too, takes linear time and never
 // returns nil. What it knows stands in literal tables: failure_wrappers.go what chains

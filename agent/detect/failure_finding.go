@@ -56,8 +56,9 @@ const (
 	CertificateExpired
 	CertificateNotYetValid
 	CertificateName
-	PlainHTTP // the server speaks HTTP on this port
-	TLSFailed // any other failure of TLS
+	PlainHTTP       // the server speaks HTTP on this port
+	TLSFailed       // any other failure of TLS
+	CertificateFile // one of the runtime's own configuration cannot be read
 
 	WrongDigest
 	WrongSize
@@ -147,7 +148,7 @@ var findingNames = [findings]string{
 	ConnectionReset: "connection-reset", NoRoute: "no-route", NoHosts: "no-hosts", ConnectTimeout: "connect-timeout",
 	HandshakeTimeout: "handshake-timeout", HeaderTimeout: "header-timeout", DeadlineExceeded: "deadline-exceeded",
 	ProxyFailed: "proxy-failed", ProxyAnswered: "proxy-answered", ProxyAuth: "proxy-auth",
-	UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
+	CertificateFile: "certificate-file", UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
 	CertificateNotYetValid: "certificate-not-yet-valid", CertificateName: "certificate-name", PlainHTTP: "plain-http",
 	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", WrongSize: "wrong-size", Truncated: "truncated",
 	Corrupt: "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",

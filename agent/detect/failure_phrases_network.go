@@ -79,6 +79,11 @@ var tlsPhrases = [...]phrase{
 	{"first record does not look like a TLS handshake", "", PlainHTTP},
 	{"tls: oversized record received", "", PlainHTTP},
 	{"tls: failed to verify certificate", "", noFinding},
+	// containerd v1.5 to v2.4 remotes/docker/config/hosts.go, before anybody is asked.
+	{"unable to read CA cert ", "", CertificateFile},
+	{"unable to load CA cert ", "", CertificateFile},
+	{"unable to read CERT file ", "", CertificateFile},
+	{"failed to load X509 key pair", "", CertificateFile},
 	{"x509: certificate signed by unknown authority", "", UnknownAuthority},
 	{"certificate signed by unknown authority", "", UnknownAuthority},
 	{"x509: failed to load system roots", "", UnknownAuthority},

@@ -65,7 +65,9 @@ func logfmtSpeaks(line []byte) bool {
 	case 'P':
 		return starts(rest, "Pull") || starts(rest, "Ping ")
 	case 's':
-		return starts(rest, "stop pulling image ")
+		return starts(rest, "stop pulling image ") || starts(rest, `starting containerd"`)
+	case 'S':
+		return starts(rest, "Starting CRI-O, ")
 	case 'R':
 		return starts(rest, "RunPodSandbox for ") && level == 'e' || starts(rest, "Response error: ")
 	case 'c':
@@ -158,6 +160,8 @@ func klogSpeaks(line []byte) bool {
 		return starts(rest, "Get ImageStatus ")
 	case 'I':
 		return starts(rest, "ImageStatus ")
+	case 'K':
+		return starts(rest, "Kubelet version")
 	case 'S':
 		return starts(rest, "SyncLoop REMOVE")
 	}
@@ -194,16 +198,18 @@ func tells(before, after []byte) bool {
 	case ' ':
 		// trying next host, Attempting next endpoint, Not continuing with pull
 		// after error, Failed getting credential from external registry …,
-		// initializing source docker://… (CRI-O's pause image)
+		// initializing source docker://… (CRI-O's pause image), starting containerd,
+		// Starting CRI-O, version
 		return starts(after, " next host") || starts(after, " next endpoint for pull") ||
 			starts(after, " with pull after") || starts(after, " credential from ") ||
-			starts(after, " source docker://")
+			starts(after, " source docker://") ||
+			(starts(after, ` containerd"`) || starts(after, ` containerd\`)) && has(before, "startin") || starts(after, " CRI-O, version")
 	case '=':
 		return starts(after, `="fetch failed`)
 	case '"':
-		return starts(after, `":"fetch failed`) || starts(after, `":"SyncLoop REMOVE`)
+		return starts(after, `":"fetch failed`) || starts(after, `":"SyncLoop REMOVE`) || starts(after, `":"Kubelet version`)
 	case 'o':
-		return starts(after, "o:") && podGoneBehind(after[2:])
+		return starts(after, "o:") && messageBehind(after[2:])
 	}
 	return false
 }
@@ -245,13 +251,17 @@ func pullImage(before, after []byte) bool {
 	return starts(after, " \\") || starts(after, ` "`) || starts(after, " from image")
 }
 
-// podGoneBehind looks behind the file name of a klog header, as in
-// `.go:2408] "SyncLoop REMOVE"`. "SyncLoop DELETE" has come before and says the
-// same of a pod that still ends.
-func podGoneBehind(line []byte) bool {
+// messageBehind looks behind the file name of a klog header, as in
+// `.go:2408] "SyncLoop REMOVE"`, for messages that hold no other phrase. "SyncLoop
+// DELETE" has come before and says the same of a pod that still ends.
+func messageBehind(line []byte) bool {
 	const digits = 6
 	n := bytes.IndexByte(line[:min(len(line), digits)], ']')
-	return n >= 0 && starts(line[n:], `] "SyncLoop REMOVE`)
+	if n < 0 || !starts(line[n:], "] ") {
+		return false
+	}
+	message := bytes.TrimPrefix(line[n+len("] "):], []byte(`\`)) // within the record of a supervisor
+	return starts(message, `"SyncLoop REMOVE`) || starts(message, `"Kubelet version`)
 }
 
 func starts(b []byte, prefix string) bool {

@@ -49,6 +49,8 @@ func (d *detection) kubelet(msg value, f fields) bool {
 		d.sandboxFailed(f.text("err"), podField(f), Kubelet)
 	case "Event occurred":
 		d.eventOccurred(f)
+	case "Kubelet version": // v1.21 to v1.37 cmd/kubelet/app/server.go
+		d.started(KubeletStarted, Kubelet, f.text("kubeletVersion"))
 	case "SyncLoop DELETE", "SyncLoop REMOVE":
 		d.podsGone(f)
 	case "Unable to retrieve pull secret, the image pull may not succeed.":

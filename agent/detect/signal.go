@@ -48,6 +48,11 @@ const (
 	CredentialProblem Kind = "credential_problem"
 	// PodGone: the pod was removed; whoever waited for its image no longer does.
 	PodGone Kind = "pod_gone"
+	// RuntimeStarted: a process of the runtime has begun; what an earlier one was
+	// pulling will not end.
+	RuntimeStarted Kind = "runtime_started"
+	// KubeletStarted: a kubelet has begun, of the Version that it tells.
+	KubeletStarted Kind = "kubelet_started"
 )
 
 // Signal is what one record says about one pull. Facts that the record does
@@ -83,6 +88,8 @@ type Signal struct {
 	// Bytes were read by the pull; Duration is how long it took.
 	Bytes    int64
 	Duration time.Duration
+	// Version of the program that started.
+	Version string
 	// Raw is the record's text, redacted, at most [MaxRaw] bytes.
 	Raw string
 }

@@ -23,6 +23,8 @@ type rule func(evidence) verdict
 // rules are asked in this order; the first verdict counts. The order matters
 // where one text holds the words of several causes.
 var rules = [...]rule{
+	// It was pulled: nothing has failed, but it cannot run.
+	wrongArchitecture,
 	// What the kubelet says of itself needs no error text.
 	backOff, neverPull, qpsExceeded, credentialProblem,
 	// A runtime that is not there fails with "connection refused" as well.
@@ -56,9 +58,10 @@ func Diagnose(a attempt.Attempt, f Facts) Diagnosis {
 		Cause: v.cause, Detail: v.detail,
 		Confidence: cmp.Or(v.confidence, Certain),
 		Retry:      info.Retry, Owner: info.Owner,
-		Remedy:  withHosts(v.remedy, e),
+		Remedy:  withCache(withHosts(v.remedy, e), f.Cache),
 		Action:  action(v.remedy),
 		Summary: summary(e, info),
+		Cache:   f.Cache,
 	}
 }
 

@@ -64,6 +64,11 @@ const (
 type Facts struct {
 	// OS, Arch and Variant are the node's platform in OCI terms.
 	OS, Arch, Variant string
+	// ImagePlatform is that of an image which was pulled, but is none that the node can
+	// run: "linux/arm64/v8".
+	ImagePlatform string
+	// Cache is nil if the node's images are not known.
+	Cache *Cache
 }
 
 // Diagnosis is the answer.
@@ -81,4 +86,6 @@ type Diagnosis struct {
 	Action string
 	// Summary is the cause in a few words for people: "429 Too Many Requests".
 	Summary string
+	// Cache is what the node has of the image; nil if that is not known.
+	Cache *Cache
 }

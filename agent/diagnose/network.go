@@ -23,6 +23,8 @@ func tlsFailed(e evidence) verdict {
 	dir := "/etc/containerd/certs.d/" + hostDir(e)
 	v := verdict{cause: TLS}
 	switch {
+	case e.found(detect.CertificateFile):
+		v.remedy = "The runtime cannot read a certificate or key that its configuration names, and so asks nobody. Correct the path of ca or client in " + dir + "/hosts.toml."
 	case e.found(detect.PlainHTTP):
 		v.detail = detailPlainHTTP
 		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or write " + dir + `/hosts.toml with server = "http://` + hostName(e) + `".`
@@ -144,7 +146,18 @@ func contentCorrupt(e evidence) verdict {
 }
 
 func stalled(e evidence) verdict {
-	if !e.Stalled && !e.found(detect.NoProgress) {
+	switch {
+	case e.Slow:
+		return verdict{
+			cause: Stalled, detail: detailSlow,
+			remedy: "The pull goes on, but for longer than pulls.slow_after. Look at its speed on /debug/pulls of the node; a mirror that is nearer, a smaller image or a faster disk helps.",
+		}
+	case e.Stalled && e.Unfinished:
+		return verdict{
+			cause: Stalled, detail: detailNoProgress,
+			remedy: "No byte arrives, and the runtime still waits. Check the path to " + quotedHost(e.server()) + ": packet loss, MTU, a proxy that holds content for scanning; from the node: curl -sv https://" + hostName(e) + "/v2/.",
+		}
+	case !e.Stalled && !e.found(detect.NoProgress):
 		return verdict{}
 	}
 	return verdict{

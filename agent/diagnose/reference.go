@@ -60,6 +60,20 @@ func platformMismatch(e evidence) verdict {
 	return v
 }
 
+// wrongArchitecture is for an image of one platform alone, which runtimes pull whatever
+// that is; only its container ends with "exec format error".
+func wrongArchitecture(e evidence) verdict {
+	if e.facts.ImagePlatform == "" {
+		return verdict{}
+	}
+	return verdict{
+		cause: PlatformMismatch, detail: detailWrongArch,
+		remedy: "The image was pulled, but it is built for " + quotedIfNeeded(e.facts.ImagePlatform) + " alone and this node runs " + platformFlag(e.facts) +
+			". Build it for both (docker buildx build --platform " + platformFlag(e.facts) + "," + quotedIfNeeded(e.facts.ImagePlatform) +
+			"), or keep the pod off such nodes with a nodeSelector on kubernetes.io/arch.",
+	}
+}
+
 func platformFlag(f Facts) string {
 	if f.OS == "" || f.Arch == "" {
 		return "OS/ARCH"

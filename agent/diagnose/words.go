@@ -22,8 +22,12 @@ func (e evidence) image() string {
 	return e.f.Reference
 }
 
-// server is the host that the failed request went to, else the registry.
+// server is the host that the failed request went to, or that is waited for, else the
+// registry.
 func (e evidence) server() string {
+	if e.Unfinished && len(e.Hosts) > 0 {
+		return e.Hosts[0].Host
+	}
 	if u, err := url.Parse(e.f.URL); err == nil && u.Host != "" {
 		return u.Host
 	}

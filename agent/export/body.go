@@ -30,6 +30,8 @@ func body(c incident.Change, d diagnose.Diagnosis, pods []attempt.Pod) string {
 	case incident.Abandoned:
 		what = "no one tries to pull " + image + " any more, after " + short(outage(c)) + " and " + attemptsOf(c) +
 			": " + summary(c, d) + " " + code(d)
+	case incident.Stalled:
+		what = unfinished(c, image) + " " + code(d) + advice(d)
 	case incident.CauseChanged:
 		what = "still cannot pull " + image + ": " + summary(c, d) + " " + code(d) +
 			", before: " + string(c.Previous.Cause) + advice(d)
@@ -38,6 +40,29 @@ func body(c incident.Change, d diagnose.Diagnosis, pods []attempt.Pod) string {
 	}
 	return oneLine(who(pods)+what, maxBody)
 }
+
+// unfinished is how far a pull in flight has come.
+func unfinished(c incident.Change, image string) string {
+	a := c.Attempt
+	what := "the pull of " + image + " makes no progress"
+	if a.Slow {
+		what = "the pull of " + image + " goes on for " + short(a.Duration)
+	}
+	if l := a.Layer; l.Digest != "" {
+		what += ": " + Size(l.Bytes)
+		if l.Size > 0 {
+			what += " of " + Size(l.Size)
+		}
+		what += " of layer " + clip(l.Digest, maxDigest) + " are there"
+	}
+	if len(a.Hosts) > 0 {
+		what += ", from " + clip(a.Hosts[0].Host, maxBody/4)
+	}
+	return what
+}
+
+// maxDigest is as much of a digest as people read, in bytes.
+const maxDigest = len("sha256:") + 12 + len(ellipsis)
 
 // who is "shop/web-0 app and 2 more: ".
 func who(pods []attempt.Pod) string {

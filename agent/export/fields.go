@@ -26,6 +26,32 @@ func (a *attributes) diagnosis(c incident.Change, d diagnose.Diagnosis) {
 	a.text(RemedyKey, d.Remedy, maxText)
 }
 
+// cache adds what the node has of the image.
+func (a *attributes) cache(c *diagnose.Cache) {
+	if c == nil {
+		return
+	}
+	a.name(CacheVerdictKey, string(c.Verdict()))
+	a.add(CachePresentKey, c.Present)
+	if len(c.OtherTags) > 0 {
+		tags := make([]string, 0, len(c.OtherTags))
+		for _, tag := range c.OtherTags {
+			tags = append(tags, clip(tag, maxName))
+		}
+		a.add(CacheOtherTagsKey, tags)
+	}
+	if !c.RemovedAt.IsZero() {
+		a.add(CacheRemovedAtKey, c.RemovedAt.UTC().Format(time.RFC3339Nano))
+	}
+	if len(c.Platforms) > 0 {
+		a.add(CachePlatformsKey, c.Platforms)
+	}
+	a.number(CacheFSAvailableKey, c.AvailableBytes)
+	if c.UsedRatio > 0 {
+		a.add(CacheFSUsedRatioKey, c.UsedRatio)
+	}
+}
+
 // evidence adds what the attempt's lines said.
 func (a *attributes) evidence(c incident.Change, uid string) {
 	at := c.Attempt
@@ -43,6 +69,11 @@ func (a *attributes) evidence(c incident.Change, uid string) {
 	a.name(LogRecordUIDKey, uid)
 	if at.Failure != nil {
 		a.failure(at.Failure, c.Incident.Registry)
+	}
+	if at.Unfinished && len(at.Hosts) > 0 {
+		u := url.URL{Host: at.Hosts[0].Host}
+		a.name(ServerAddressKey, u.Hostname())
+		a.number(ServerPortKey, portOf(u.Port(), ""))
 	}
 	array(a, HostsKey, at.Hosts, maxText)
 }
@@ -214,6 +245,9 @@ func (a *attributes) incident(c incident.Change) {
 	if c.Attempt != nil {
 		a.number(DurationKey, c.Attempt.Duration.Milliseconds())
 		a.number(BytesReadKey, c.Attempt.Bytes)
+		a.name(LayerDigestKey, c.Attempt.Layer.Digest)
+		a.number(LayerBytesKey, c.Attempt.Layer.Bytes)
+		a.number(LayerSizeKey, c.Attempt.Layer.Size)
 		a.name(SourceKey, c.Attempt.Program)
 	}
 }

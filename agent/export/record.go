@@ -34,6 +34,9 @@ func FromChange(c incident.Change, node string) Record {
 	a := make(attributes, 0, 40)
 	a.add(EventNameKey, r.Name)
 	a.diagnosis(c, told)
+	if c.Kind == incident.Failed || c.Kind == incident.CauseChanged { // it is what there was when it failed
+		a.cache(told.Cache)
+	}
 	a.evidence(c, r.UID)
 	a.image(c)
 	a.pods(c, pods)
@@ -86,6 +89,8 @@ func eventName(kind incident.ChangeKind) string {
 		return EventRecovered
 	case incident.Abandoned:
 		return EventAbandoned
+	case incident.Stalled:
+		return EventStalled
 	default:
 		return EventFailed
 	}
@@ -110,6 +115,9 @@ func uid(c incident.Change, node string) string {
 	}
 	if c.Kind == incident.Failed {
 		return c.Attempt.UID
+	}
+	if c.Kind == incident.Stalled { // it may have an incident by the time that it is told again
+		return digest(string(c.Kind), node, c.Diagnosis.Detail, c.Attempt.UID)
 	}
 	return digest(string(c.Kind), node, c.Incident.ID, c.Attempt.UID)
 }

@@ -6,6 +6,8 @@ const (
 	EventCauseChanged = "pullcause.image_pull.cause_changed"
 	EventRecovered    = "pullcause.image_pull.recovered"
 	EventAbandoned    = "pullcause.image_pull.abandoned"
+	EventStalled      = "pullcause.image_pull.stalled"
+	EventImageCache   = "pullcause.node.image_cache"
 	EventDataLoss     = "pullcause.agent.data_loss"
 )
 
@@ -64,7 +66,32 @@ const (
 	IncidentWhatChangedKey = "pullcause.incident.what_changed"
 	DurationKey            = "pullcause.duration_ms"
 	BytesReadKey           = "pullcause.bytes_read"
+	LayerDigestKey         = "pullcause.layer.digest"
+	LayerBytesKey          = "pullcause.layer.bytes_read"
+	LayerSizeKey           = "pullcause.layer.size"
 	SourceKey              = "pullcause.source"
+)
+
+// What the node has of an image that could not be pulled.
+const (
+	CacheVerdictKey     = "pullcause.cache.verdict"
+	CachePresentKey     = "pullcause.cache.present"
+	CacheOtherTagsKey   = "pullcause.cache.other_tags"
+	CacheRemovedAtKey   = "pullcause.cache.removed_at"
+	CachePlatformsKey   = "pullcause.cache.image_platforms"
+	CacheFSAvailableKey = "pullcause.cache.imagefs_available_bytes"
+	CacheFSUsedRatioKey = "pullcause.cache.imagefs_used_ratio"
+)
+
+// The keys of an [EventImageCache] record.
+const (
+	CacheImagesKey       = "pullcause.image_cache.images"
+	CacheBytesKey        = "pullcause.image_cache.bytes"
+	ImageFSMountpointKey = "pullcause.imagefs.mountpoint"
+	ImageFSUsedKey       = "pullcause.imagefs.used_bytes"
+	ImageFSSizeKey       = "pullcause.imagefs.size_bytes"
+	ImageFSAvailableKey  = "pullcause.imagefs.available_bytes"
+	ImageFSInodesFreeKey = "pullcause.imagefs.inodes_free"
 )
 
 // The keys of an [EventDataLoss] record.

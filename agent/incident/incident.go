@@ -19,6 +19,7 @@ const (
 	CauseChanged ChangeKind = "cause_changed" // pullcause.image_pull.cause_changed
 	Recovered    ChangeKind = "recovered"     // pullcause.image_pull.recovered
 	Abandoned    ChangeKind = "abandoned"     // pullcause.image_pull.abandoned
+	Stalled      ChangeKind = "stalled"       // pullcause.image_pull.stalled
 )
 
 // Incident is one outage: an image that cannot be pulled on this node, from the

@@ -97,6 +97,16 @@ func (s *Store) Apply(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, em
 	}
 }
 
+// Stall tells of a pull that is in flight still. It is no attempt of an incident, but
+// there may be one of its image.
+func (s *Store) Stall(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, emit func(Change)) {
+	c := Change{Kind: Stalled, Incident: Incident{Image: a.Image, Ref: a.Ref, Registry: a.Registry}, Attempt: &a, Diagnosis: d, At: now}
+	if e := s.open[key(a)]; e != nil {
+		c.Incident = e.snapshot()
+	}
+	emit(c)
+}
+
 // key is what the attempts of one incident have in common: the image, or the
 // container where no line named the image.
 func key(a attempt.Attempt) string {
@@ -128,7 +138,7 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 	c := counted{UID: a.UID, Number: e.Attempts}
 	if e.Diagnosis.Cause != d.Cause && e.Diagnosis.Cause != diagnose.BackOff {
 		c.Previous = new(e.Diagnosis)
-		c.Previous.Remedy, c.Previous.Action = "", "" // of an outage that is as it was; not told
+		c.Previous.Remedy, c.Previous.Action, c.Previous.Cache = "", "", nil // of an outage that is as it was; not told
 	}
 	e.Diagnosis = d
 	if c.Previous != nil || s.worthTelling(e, a.End) {

@@ -1,0 +1,58 @@
+package attempt
+
+import (
+	"slices"
+	"time"
+
+	"pullcause/agent/detect"
+)
+
+// InFlight is a pull that has begun and not ended.
+type InFlight struct {
+	// UID is that of the attempt in the making.
+	UID string
+	// Image, Ref and Registry are those of [Attempt]; Repository is the path at the
+	// registry, "library/nginx".
+	Image, Ref, Registry, Repository string
+	// Start is when the runtime says that it began, Seen when that was read.
+	Start, Seen time.Time
+	Program     string
+	// Failed are the hosts that have failed it so far.
+	Failed []string
+}
+
+// InFlight is the number of pulls that have begun and not ended.
+func (j *Joiner) InFlight() int { return len(j.begun) }
+
+// Begun lists them, the oldest first.
+func (j *Joiner) Begun() []InFlight {
+	pulls := make([]InFlight, len(j.begun))
+	for i, p := range j.begun {
+		pulls[i] = InFlight{
+			UID: uid(j.cfg.Node, p.terminal), Image: p.a.Image, Ref: p.a.Ref, Registry: p.a.Registry, Repository: p.ref.path,
+			Start: p.a.Start, Seen: p.seen, Program: p.terminal.Program,
+		}
+		for _, h := range j.loose {
+			if yes, sure := concerns(h.s.Host, p.ref); yes && (sure || h.alone == p) && !h.s.Time.Before(p.a.Start) {
+				pulls[i].Failed = append(pulls[i].Failed, h.s.Host.Host)
+			}
+		}
+	}
+	return pulls
+}
+
+// RuntimeGone ends the pulls that began before the process of the runtime ended:
+// nobody else will. What the kubelet says about them may still come.
+func (j *Joiner) RuntimeGone(at, now time.Time) {
+	for _, p := range slices.Clone(j.begun) {
+		if !p.a.Start.Before(at) {
+			continue
+		}
+		p.runtime = true
+		p.a.Program = p.terminal.Program
+		p.a.Failure = detect.RuntimeLost()
+		p.a.End, p.a.Observed = at, now
+		j.collectHosts(p)
+		j.end(p, p.terminal, now)
+	}
+}
