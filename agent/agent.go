@@ -15,7 +15,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pullcause/agent/attempt"
 	"pullcause/agent/detect"
+	"pullcause/agent/enrich"
 	"pullcause/agent/export"
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
@@ -40,6 +42,7 @@ type Agent struct {
 	telemetry *telemetry.Provider
 	metrics   *telemetry.Metrics
 	exporter  *export.Exporter
+	enricher  *enrich.Enricher
 	pipe      *pipeline
 	sources   *sources
 	positions *positions
@@ -68,7 +71,7 @@ func (a *Agent) open(deps Deps) (err error) {
 		return err
 	}
 	a.metrics = a.telemetry.Metrics()
-	sink, err := openSink(a.cfg, a.node, deps)
+	sink, err := openSink(a.cfg, a.node, deps, func() enrich.Runtime { return a.enricher.Runtime() })
 	if err != nil {
 		return err
 	}
@@ -78,11 +81,13 @@ func (a *Agent) open(deps Deps) (err error) {
 	if a.debug, err = listen("server.debug.listen", a.cfg.Server.Debug.Listen); err != nil {
 		return err
 	}
+	a.enricher = enrich.New(a.enrichConfig())
 	a.exporter = export.Start(sink, export.Config{
 		Endpoint: sink.Name(), Log: a.log,
 		Settled: func(r export.Result, n int) { a.settled(r, n) },
 	})
 	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics, a.log)
+	a.pipe.enricher = a.enricher
 	store := checkpoint.Open(a.cfg.Delivery.StateDir)
 	a.positions = &positions{store: store, pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1)}
 	a.pipe.moved = a.positions.note
@@ -92,6 +97,24 @@ func (a *Agent) open(deps Deps) (err error) {
 		start:   a.positions.load(),
 	}
 	return nil
+}
+
+// enrichConfig says where the node's facts are found and who is told of what happens
+// beside the logs.
+func (a *Agent) enrichConfig() enrich.Config {
+	return enrich.Config{
+		HostRoot: a.cfg.HostRoot, Node: a.node.Name, OS: a.node.OS, Arch: a.node.Arch,
+		Socket: a.cfg.CRI.Socket, Containerd: a.cfg.CRI.Containerd, Timeout: time.Duration(a.cfg.CRI.Timeout),
+		StateDir:   a.cfg.Delivery.StateDir,
+		StallAfter: time.Duration(a.cfg.Pulls.StallAfter), SlowAfter: time.Duration(a.cfg.Pulls.SlowAfter),
+		Begun:       func() []attempt.InFlight { return a.pipe.begun() },
+		Stalled:     func(at attempt.Attempt) { a.pipe.stalled(at) },
+		Unfit:       func(at attempt.Attempt, f enrich.Facts) { a.pipe.unfit(at, f) },
+		RuntimeGone: func(since time.Time) { a.pipe.runtimeGone(since) },
+		Cached:      func(r enrich.Report) { a.pipe.cached(r) },
+		KubeletRead: func() bool { return a.pipe.kubelet.Load() || a.sources.readsKubelet() },
+		Log:         a.log,
+	}
 }
 
 // settled counts what has become of n records.
@@ -127,6 +150,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serve(running) })
 	group.Go(func() error { return a.watch(running) })
 	group.Go(func() error { return a.positions.run(running) })
+	group.Go(func() error { return a.pipe.gather(running) })
+	group.Go(func() error { return a.enricher.Run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {
 		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note}
 	}
@@ -154,6 +179,9 @@ func (a *Agent) watch(ctx context.Context) error {
 // handed on, records are drained, and the positions are stored last.
 func (a *Agent) close() error {
 	var errs []error
+	if a.enricher != nil {
+		a.enricher.Close()
+	}
 	if a.pipe != nil {
 		a.pipe.flush(time.Now())
 	}

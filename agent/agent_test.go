@@ -65,6 +65,7 @@ func newNode(t *testing.T) *node {
 		containerd: filepath.Join(dir, "containerd.log"), kubelet: filepath.Join(dir, "kubelet.log"),
 	}
 	n.cfg.Sources.Auto = false
+	n.cfg.CRI.Socket = "off" // this machine may have a runtime
 	n.cfg.Sources.Lookback = agent.Lookback{All: true}
 	n.cfg.Sources.Files = []agent.SourceFile{{Path: n.containerd}, {Program: "kubelet", Path: n.kubelet}}
 	n.cfg.Sources.Poll = agent.Duration(20 * time.Millisecond)

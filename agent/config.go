@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"pullcause/agent/enrich"
 	"pullcause/agent/export/otlp/endpoint"
 )
 
@@ -18,6 +19,7 @@ import (
 type Config struct {
 	HostRoot  string          `json:"host_root" help:"where the node's file system is seen from here: log files are found under it"`
 	Sources   SourcesConfig   `json:"sources"`
+	CRI       CRIConfig       `json:"cri"`
 	Pulls     PullsConfig     `json:"pulls"`
 	Incidents IncidentsConfig `json:"incidents"`
 	OTLP      OTLPConfig      `json:"otlp"`
@@ -43,10 +45,20 @@ type JournalConfig struct {
 	Identifiers []Identifier  `json:"identifiers" help:"likewise, syslog identifiers; only root's own lines on standard output count"`
 }
 
-// PullsConfig says when a pull attempt is whole and when an outage is over.
+// CRIConfig says how the container runtime is asked what the node has.
+type CRIConfig struct {
+	Socket     string   `json:"socket" help:"the runtime's CRI socket: auto finds it, off does without, or a path below host_root"`
+	Containerd string   `json:"containerd" help:"containerd's own services, at the same socket: auto uses them where they are, off does without"`
+	Timeout    Duration `json:"timeout" help:"how long one question to the runtime may take" min:"10ms" max:"1m"`
+}
+
+// PullsConfig says when a pull attempt is whole, when one is stuck and when an outage
+// is over.
 type PullsConfig struct {
 	JoinWindow   Duration `json:"join_window" help:"how long the lines of one failed attempt are waited for; those of a journal may come 250ms late" min:"0s" max:"1m"`
 	AbandonAfter Duration `json:"abandon_after" help:"an incident without a further attempt for so long is closed as abandoned" min:"1s" max:"168h"`
+	StallAfter   Duration `json:"stall_after" help:"a pull in flight without progress for so long is told of as stalled" min:"5s" max:"24h"`
+	SlowAfter    Duration `json:"slow_after" help:"a pull in flight for so long is told of as slow" min:"5s" max:"168h"`
 }
 
 // The values of incidents.report.
@@ -160,7 +172,11 @@ func Default() Config {
 			Lookback: Lookback{For: 5 * time.Minute},
 			Poll:     Duration(time.Second),
 		},
-		Pulls:     PullsConfig{JoinWindow: Duration(time.Second), AbandonAfter: Duration(15 * time.Minute)},
+		CRI: CRIConfig{Socket: enrich.Auto, Containerd: enrich.Auto, Timeout: Duration(2 * time.Second)},
+		Pulls: PullsConfig{
+			JoinWindow: Duration(time.Second), AbandonAfter: Duration(15 * time.Minute),
+			StallAfter: Duration(time.Minute), SlowAfter: Duration(10 * time.Minute),
+		},
 		Incidents: IncidentsConfig{Report: ReportSparse, MaxOpen: 10_000},
 		OTLP: OTLPConfig{
 			Logs:    receiver,

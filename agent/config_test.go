@@ -35,7 +35,7 @@ func TestKeys(t *testing.T) {
 	}
 	want := strings.Fields(`
 		host_root sources.auto sources.journal.units sources.journal.identifiers sources.files sources.lookback sources.poll
-		pulls.join_window pulls.abandon_after incidents.report incidents.max_open otlp.cubeapm
+		cri.socket cri.containerd cri.timeout pulls.join_window pulls.abandon_after pulls.stall_after pulls.slow_after incidents.report incidents.max_open otlp.cubeapm
 		otlp.logs.endpoint otlp.logs.protocol otlp.logs.headers otlp.logs.headers_file otlp.logs.compression otlp.logs.timeout
 		otlp.logs.tls.ca_file otlp.logs.tls.cert_file otlp.logs.tls.key_file otlp.logs.tls.insecure
 		otlp.metrics.endpoint otlp.metrics.protocol otlp.metrics.headers otlp.metrics.headers_file otlp.metrics.compression otlp.metrics.timeout

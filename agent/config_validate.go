@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pullcause/agent/enrich"
 )
 
 // ConfigError says what is wrong with one key.
@@ -55,6 +57,8 @@ func (c Config) Validate() error {
 	errs = append(errs,
 		checkAbsolute("host_root", c.HostRoot),
 		checkAbsolute("delivery.state_dir", c.Delivery.StateDir),
+		checkSocket("cri.socket", c.CRI.Socket),
+		checkSocket("cri.containerd", c.CRI.Containerd),
 		checkListen("server.listen", c.Server.Listen),
 		checkListen("server.debug.listen", c.Server.Debug.Listen),
 		c.Server.checkDistinct(),
@@ -106,6 +110,14 @@ func checkAbsolute(key, value string) error {
 		return nil
 	}
 	return ConfigError{Key: key, Got: strconv.Quote(value), Want: "an absolute path"}
+}
+
+// checkSocket takes a path or one of the words for finding it and doing without.
+func checkSocket(key, value string) error {
+	if value == enrich.Auto || value == enrich.Off || path.IsAbs(value) {
+		return nil
+	}
+	return ConfigError{Key: key, Got: strconv.Quote(value), Want: "auto, off or an absolute path"}
 }
 
 func checkListen(key, value string) error {

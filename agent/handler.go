@@ -49,6 +49,7 @@ func (h *handler) detect(rec logtail.Record) {
 	// A backlog is read faster than a receiver takes it. The log itself is the
 	// buffer: wait, as long as the receiver is well.
 	_ = h.pipe.exporter.WaitRoom(h.ctx) //nolint:errcheck // it only says that ctx has ended
+	h.pipe.waiting.wait(h.ctx)
 	h.pipe.add(h.signals, time.Now())
 	clear(h.signals)
 }

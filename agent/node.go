@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pullcause/agent/diagnose"
+	"pullcause/agent/enrich"
 )
 
 // Node is what is known of the machine without asking the runtime.
@@ -102,12 +103,13 @@ func zone(root string) *time.Location {
 	return location
 }
 
-func (n Node) facts() diagnose.Facts {
-	return diagnose.Facts{OS: n.OS, Arch: n.Arch, Variant: n.Variant}
+func (n Node) facts(f enrich.Facts) diagnose.Facts {
+	return diagnose.Facts{OS: n.OS, Arch: n.Arch, Variant: n.Variant, ImagePlatform: f.ImagePlatform, Cache: f.Cache}
 }
 
-// resource are the attributes that describe who sends.
-func (n Node) resource(cfg Config, version string) []attribute.KeyValue {
+// resource are the attributes that describe who sends, and the runtime as far as it is
+// known.
+func (n Node) resource(cfg Config, version string, runtime enrich.Runtime) []attribute.KeyValue {
 	pairs := [][2]string{
 		{"service.name", "pullcause"},
 		{"service.version", version},
@@ -121,6 +123,8 @@ func (n Node) resource(cfg Config, version string) []attribute.KeyValue {
 		{"pullcause.host.variant", n.Variant},
 		{"os.type", n.OS},
 		{"os.version", n.OSVersion},
+		{"container.runtime.name", runtime.Name},
+		{"container.runtime.version", runtime.Version},
 		{"cube.environment", cfg.Resource.Environment},
 		{"deployment.environment.name", cfg.Resource.Environment},
 	}

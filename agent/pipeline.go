@@ -8,7 +8,7 @@ import (
 
 	"pullcause/agent/attempt"
 	"pullcause/agent/detect"
-	"pullcause/agent/diagnose"
+	"pullcause/agent/enrich"
 	"pullcause/agent/export"
 	"pullcause/agent/incident"
 	"pullcause/agent/telemetry"
@@ -33,6 +33,8 @@ type pipeline struct {
 	node     Node
 	exporter *export.Exporter
 	metrics  *telemetry.Metrics
+	enricher *enrich.Enricher // set once, before anything runs
+	waiting  *waiting
 	log      *slog.Logger
 	ledger   *checkpoint.Ledger
 	losses   losses
@@ -56,13 +58,16 @@ type pipeline struct {
 	lingering lingering
 	forgotten int64
 	evicted   int64
+
+	kubelet atomic.Bool // a line of the kubelet's was read
 }
 
 func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *telemetry.Metrics, log *slog.Logger) *pipeline {
 	return &pipeline{
 		node: node, exporter: exporter, metrics: metrics, log: log,
-		ledger: checkpoint.NewLedger(),
-		wake:   make(chan struct{}, 1),
+		ledger:  checkpoint.NewLedger(),
+		waiting: newWaiting(),
+		wake:    make(chan struct{}, 1),
 		// A rotation between two lines keeps the second one back for a poll.
 		linger: 2*time.Duration(cfg.Sources.Poll) + time.Second,
 		joiner: attempt.NewJoiner(attempt.Config{
@@ -83,11 +88,21 @@ func (p *pipeline) add(signals []detect.Signal, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range signals {
-		if s.Kind == detect.PodGone {
-			p.incidents.PodGone(s.Pod, now, func(c incident.Change) { p.tell(c, nil) })
+		if s.Program == detect.Kubelet {
+			p.kubelet.Store(true)
+		}
+		switch s.Kind {
+		case detect.PodGone:
+			p.podGone(s, now)
+			continue
+		case detect.KubeletStarted:
+			p.enricher.KubeletVersion(s.Version)
 			continue
 		}
-		p.joiner.Add(s, now, func(a attempt.Attempt) { p.settle(a, now) })
+		p.joiner.Add(s, now, p.settle)
+		if s.Kind == detect.PullStarted {
+			p.enricher.PullBegan()
+		}
 	}
 	if due, ok := p.due(); ok && due.Before(p.next) {
 		p.next = due
@@ -104,84 +119,13 @@ func (p *pipeline) due() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// settle diagnoses an attempt and sends what its incident has to tell. The
-// lines it came from are held until all of that is delivered.
-func (p *pipeline) settle(a attempt.Attempt, now time.Time) {
-	var d diagnose.Diagnosis
-	if !a.Succeeded {
-		d = diagnose.Diagnose(a, p.node.facts())
-	}
-	if !a.Late && !a.BackOff {
-		p.count(a, d)
-	}
-	if !a.Succeeded && !a.Late {
-		p.recent.add(a, d)
-	}
-	if a.Succeeded && !p.incidents.Has(a) {
-		return // nothing to tell, as of nearly all pulls
-	}
-	hold := p.hold(a)
-	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, hold) })
-	if a.Whole || a.Succeeded || a.BackOff || a.Late {
-		hold.release()
-		return
-	}
-	p.lingering.add(hold, now.Add(p.linger))
-}
-
-func (p *pipeline) tell(c incident.Change, h *hold) {
-	if c.Kind == incident.Recovered {
-		p.metrics.Recovered(c.Incident.ClosedAt.Sub(c.Incident.FirstSeen))
-	}
-	h.retain()
-	p.exporter.Enqueue(export.FromChange(c, p.node.Name), func(delivered bool) {
-		if !delivered && p.stopping.Load() {
-			return
-		}
-		h.release()
-		if c.Incident.State != incident.Open {
-			p.arrivals.add(c.Incident.ID)
-			p.moved()
-		}
-	})
-}
-
-// arrivals are the incidents of which nobody has to be told any more how they
-// ended. The exporter tells of them at any time, also from within tell.
-type arrivals struct {
-	mu  sync.Mutex
-	ids []string
-}
-
-func (a *arrivals) add(id string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.ids = append(a.ids, id)
-}
-
-func (a *arrivals) take() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	ids := a.ids
-	a.ids = nil
-	return ids
-}
-
-func (p *pipeline) count(a attempt.Attempt, d diagnose.Diagnosis) {
-	if a.Succeeded {
-		p.metrics.Succeeded(a.Registry, a.Duration, a.Bytes)
-		return
-	}
-	p.metrics.Failed(a.Registry, d.Cause, a.Duration, a.Bytes)
-}
-
 // turn does what time alone demands and returns when to call it again: then, or
 // when wake says so.
 func (p *pipeline) turn(now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lastTurn = now
-	p.joiner.Expire(now, func(a attempt.Attempt) { p.settle(a, now) })
+	p.joiner.Expire(now, p.settle)
 	p.incidents.Expire(now, func(c incident.Change) { p.tell(c, nil) })
 	p.lingering.expire(now)
 	p.countForgotten()
@@ -215,11 +159,14 @@ func (p *pipeline) tellLosses(now time.Time) {
 	}
 }
 
-// flush hands on what is still being joined.
+// flush hands on what is still being joined, and what waits for facts, without them.
 func (p *pipeline) flush(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.joiner.Flush(func(a attempt.Attempt) { p.settle(a, now) })
+	p.joiner.Flush(p.settle)
+	for it, ok := p.waiting.take(); ok; it, ok = p.waiting.take() {
+		p.conclude(it, enrich.Facts{}, now)
+	}
 }
 
 func (p *pipeline) poke() {

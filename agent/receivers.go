@@ -3,6 +3,9 @@ package agent
 import (
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
+	"pullcause/agent/enrich"
 	"pullcause/agent/export"
 	"pullcause/agent/export/otlp"
 	"pullcause/agent/export/otlp/endpoint"
@@ -17,13 +20,13 @@ type namedSink interface {
 
 // openSink makes the receiver of records: OTLP where one is configured, else
 // JSON lines on standard output.
-func openSink(cfg Config, node Node, deps Deps) (namedSink, error) {
+func openSink(cfg Config, node Node, deps Deps, runtime func() enrich.Runtime) (namedSink, error) {
 	if cfg.OTLP.Logs.Endpoint == "" {
 		return export.NewWriterSink(deps.Stdout), nil
 	}
 	return otlp.New(otlp.Config{
 		Endpoint: receiver(cfg.OTLP.Logs, deps),
-		Resource: node.resource(cfg, deps.Version),
+		Resource: func() []attribute.KeyValue { return node.resource(cfg, deps.Version, runtime()) },
 		Version:  deps.Version,
 	})
 }
@@ -32,7 +35,7 @@ func openTelemetry(cfg Config, node Node, deps Deps) (*telemetry.Provider, error
 	return telemetry.New(telemetry.Config{
 		Endpoint: receiver(cfg.OTLP.Metrics.ReceiverConfig, deps),
 		Interval: time.Duration(cfg.OTLP.Metrics.Interval),
-		Resource: node.resource(cfg, deps.Version),
+		Resource: node.resource(cfg, deps.Version, enrich.Runtime{}), // once and for all, and before the runtime is known
 		Version:  deps.Version,
 		Log:      deps.Logger,
 	})

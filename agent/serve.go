@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"pullcause/agent/debug"
 	"pullcause/agent/diagnose"
+	"pullcause/agent/enrich"
 	"pullcause/agent/incident"
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
@@ -28,7 +30,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		InFlight:      a.pipe.inFlight,
 		LastSuccess:   func() time.Time { return a.exporter.Status().LastSuccess },
 	})
-	if err != nil {
+	if err := errors.Join(err, a.metrics.ObserveNode(a.nodeNumbers)); err != nil {
 		return err
 	}
 	public := debug.NewPublic(debug.PublicConfig{Loops: a.loops, Ready: a.ready, Metrics: a.telemetry.Handler()})
@@ -36,7 +38,9 @@ func (a *Agent) serve(ctx context.Context) error {
 		NodeName: a.node.Name, Version: a.version,
 		Incidents: a.pipe.all, Incident: a.pipe.incident, Attempts: a.pipe.attempts,
 		Sources: a.sources.status, Candidates: a.sources.candidates,
-		Node:     func() any { return a.node },
+		Node:   func(ctx context.Context) any { return nodeView{a.node, a.enricher.State(ctx)} },
+		Images: a.enricher.Images, Pulls: a.enricher.Pulls, Hosts: a.enricher.HostsOf,
+		Runtime: a.enricher.Runtime, Cache: a.enricher.CacheReport,
 		Delivery: func() any { return a.exporter.Status() },
 		Config:   func() any { return a.cfg.Redacted() },
 		Loops:    a.loops, Ready: a.ready,
@@ -46,6 +50,25 @@ func (a *Agent) serve(ctx context.Context) error {
 	group.Go(func() error { return debug.Serve(ctx, a.public, public, a.log) })
 	group.Go(func() error { return debug.Serve(ctx, a.debug, details, a.log) })
 	return group.Wait()
+}
+
+// nodeView is what /debug/node shows.
+type nodeView struct {
+	Node
+	enrich.State
+}
+
+// nodeNumbers are the node's metrics.
+func (a *Agent) nodeNumbers() telemetry.Node {
+	r, known := a.enricher.CacheReport()
+	n := telemetry.Node{
+		Images: r.Images, Bytes: r.Bytes, Stalled: a.enricher.Stalled(), FilesystemSize: r.Filesystem.SizeBytes,
+		FilesystemAvailable: r.Filesystem.AvailableBytes, InodesFree: r.Filesystem.InodesFree,
+	}
+	if !known {
+		n.Images = -1
+	}
+	return n
 }
 
 // loops are what must go round for the agent to live.

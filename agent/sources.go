@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -213,6 +214,17 @@ func (s *sources) status() []logtail.Status {
 		status[i] = source.Status()
 	}
 	return status
+}
+
+// readsKubelet reports whether the kubelet's log is among those that are read.
+func (s *sources) readsKubelet() bool {
+	for _, st := range s.status() {
+		if st.Program == detect.Kubelet && st.State == logtail.StateReading {
+			return true
+		}
+	}
+	j := s.journalSource()
+	return j != nil && slices.ContainsFunc(j.Candidates(), func(c logtail.Candidate) bool { return c.Program == detect.Kubelet && c.Found })
 }
 
 // configured stands for the distribution of what the configuration names.

@@ -13,10 +13,13 @@
 package debug
 
 import (
+	"context"
 	"net/http"
 	"net/http/pprof"
 	"time"
 
+	"pullcause/agent/enrich"
+	"pullcause/agent/enrich/hostconf"
 	"pullcause/agent/incident"
 	"pullcause/logtail"
 )
@@ -39,10 +42,21 @@ type DebugConfig struct {
 	// be one.
 	Sources    func() []logtail.Status
 	Candidates func() []logtail.Candidate
-	// Node, Delivery and Config return what their endpoint shows as JSON,
+	// Images returns what is on the node, Pulls those in flight, the oldest first, and
+	// Hosts what the runtime's configuration says about a registry.
+	Images func() enrich.Images
+	Pulls  func() []enrich.Pull
+	Hosts  func(registry string) hostconf.List
+	// Runtime tells about the container runtime, Cache what is on the node; ok is false if
+	// that is not known.
+	Runtime func() enrich.Runtime
+	Cache   func() (r enrich.Report, ok bool)
+	// Node asks the runtime, until ctx ends; see Delivery.
+	Node func(ctx context.Context) any
+	// Delivery and Config return what their endpoint shows as JSON,
 	// without credentials. The page knows Delivery by the JSON names of
 	// export.Status.
-	Node, Delivery, Config func() any
+	Delivery, Config func() any
 	// Loops and Ready are those of [PublicConfig].
 	Loops func() []Loop
 	Ready func() (bool, string)
@@ -92,7 +106,9 @@ func (d *debugHandler) endpoints() []endpoint {
 		{"/debug/attempts", "the last failed attempts, the newest first; ?limit=N", d.attempts},
 		{"/debug/sources", "the logs that are read, how far, and what was found at each place where there could be one", d.sources},
 		{"/debug/delivery", "the receiver's last answer, and what waits for it", d.value(d.cfg.Delivery)},
-		{"/debug/node", "what is known of the machine", d.value(d.cfg.Node)},
+		{"/debug/pulls", "pulls in flight, the oldest first, and how far they have come", d.pulls},
+		{"/debug/images", "images on the node, and names that were removed; ?limit=N of each", d.images},
+		{"/debug/node", "the machine, its runtime and what that answers, and the image filesystem", d.node},
 		{"/debug/config", "the effective configuration, secrets masked", d.value(d.cfg.Config)},
 	}
 }

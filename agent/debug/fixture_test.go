@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 	"pullcause/agent/debug"
 	"pullcause/agent/detect"
 	"pullcause/agent/diagnose"
+	"pullcause/agent/enrich"
+	"pullcause/agent/enrich/hostconf"
 	"pullcause/agent/incident"
+	"pullcause/cri"
 	"pullcause/logtail"
 )
 
@@ -91,12 +95,37 @@ type world struct {
 	notReady     string
 	node         string
 	pprof        bool
+	images       enrich.Images
+	filesystem   enrich.Filesystem
+	pulls        []enrich.Pull
+	hosts        hostconf.List
+	runtime      enrich.Runtime
 }
 
 func outage() *world {
 	return &world{
 		open: []incident.Incident{opened()}, closed: []incident.Incident{recovered()},
 		attempts: []debug.Attempt{failed()}, sources: []logtail.Status{reading()}, node: "node-a",
+		runtime:    enrich.Runtime{Name: "containerd", Version: "v2.4.2", State: enrich.RuntimeConnected, Connections: 1, Socket: "/run/containerd/containerd.sock"},
+		filesystem: enrich.Filesystem{Mountpoint: "/var/lib/containerd", UsedBytes: 12 << 30, SizeBytes: 100 << 30, AvailableBytes: 41 << 30, Inodes: 6e6, InodesFree: 5e6},
+		images: enrich.Images{
+			AsOf: now, Bytes: 71 << 20,
+			Images:  []cri.Image{{ID: "sha256:" + strings.Repeat("c", 64), Tags: []string{"docker.io/library/nginx:1.26"}, Digests: []string{}, Size: 71 << 20}},
+			Removed: []enrich.Removed{{Name: nginx, At: now.Add(-time.Hour)}},
+		},
+		pulls: []enrich.Pull{{
+			Image: "ghcr.io/acme/big:v4", Ref: "ghcr.io/acme/big:v4", Registry: "ghcr.io", Started: now.Add(-90 * time.Second), Phase: enrich.PhaseDownloading,
+			Host: "ghcr.io", Bytes: 3 << 20, Size: 30 << 20, Rate: 0, Progress: now.Add(-80 * time.Second), Stalled: true,
+			Layers: []enrich.Layer{{Digest: "sha256:" + strings.Repeat("d", 64), State: enrich.LayerDownloading, Bytes: 3 << 20, Size: 30 << 20}},
+		}},
+		hosts: hostconf.List{
+			Registry: "docker.io", Files: []string{"/etc/containerd/certs.d/docker.io/hosts.toml"},
+			Hosts: []hostconf.Host{
+				{Host: "mirror.example:80", Role: "mirror", URL: "https://mirror.example:80/v2", Capabilities: []string{"pull", "resolve"}, File: "/etc/containerd/certs.d/docker.io/hosts.toml", Line: 3},
+				{Host: "registry-1.docker.io", Role: "origin", URL: "https://registry-1.docker.io/v2", Capabilities: []string{"pull", "resolve", "push"}},
+			},
+			Problems: []hostconf.Problem{{File: "/etc/containerd/certs.d/docker.io/hosts.toml", Line: 3, Text: "got https with port 80, which most servers speak plain HTTP on: write http://, or another port"}},
+		},
 		delivery: map[string]any{"endpoint": "http://cubeapm:3130", "outcome": "acknowledged", "delivered": 1204, "last_success": now.Add(-4 * time.Second)},
 	}
 }
@@ -114,7 +143,14 @@ func (w *world) handler() http.Handler {
 			}
 			return []logtail.Candidate{{Kind: "unit", Name: "kubelet.service", Program: "kubelet", Found: true, Detail: "12 entries read"}}
 		},
-		Node:     func() any { return map[string]string{"name": w.node} },
+		Node:    func(context.Context) any { return map[string]string{"name": w.node} },
+		Images:  func() enrich.Images { return w.images },
+		Pulls:   func() []enrich.Pull { return w.pulls },
+		Hosts:   func(string) hostconf.List { return w.hosts },
+		Runtime: func() enrich.Runtime { return w.runtime },
+		Cache: func() (enrich.Report, bool) {
+			return enrich.Report{Images: len(w.images.Images), Bytes: w.images.Bytes, Filesystem: w.filesystem}, !w.images.AsOf.IsZero()
+		},
 		Delivery: func() any { return w.delivery },
 		Config:   func() any { return map[string]string{"host_root": "/host"} },
 		Loops:    func() []debug.Loop { return w.loops },

@@ -109,16 +109,3 @@ func comma[T int | int64](n T) string {
 	}
 	return s
 }
-
-// size is a number of bytes in the largest unit that keeps it above 1.
-func size[T int | int64](n T) string {
-	if n < 1024 {
-		return comma(n) + " B"
-	}
-	value, unit := float64(n), -1
-	for value >= 1024 && unit < 4 {
-		value /= 1024
-		unit++
-	}
-	return strconv.FormatFloat(value, 'f', 1, 64) + " " + "KMGTP"[unit:unit+1] + "iB"
-}

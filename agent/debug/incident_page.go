@@ -10,6 +10,7 @@ import (
 
 	"pullcause/agent/attempt"
 	"pullcause/agent/diagnose"
+	"pullcause/agent/export"
 	"pullcause/agent/incident"
 )
 
@@ -29,6 +30,7 @@ type incidentPage struct {
 	Facts    [][2]string
 	Error    string
 	Hosts    []hostRow
+	Config   configRows
 	Pods     []podRow
 	PodsMore int
 	WhosePod string
@@ -56,6 +58,9 @@ func (d *debugHandler) incidentPage(w http.ResponseWriter, r *http.Request) {
 	p := &incidentPage{page: d.page(short(image) + " on " + short(d.cfg.NodeName)), Found: true, ID: i.ID, Image: image}
 	p.tell(&i, remember(attempts).status(&i))
 	p.who(&i, attempts)
+	if i.Registry != "" {
+		p.Config = configOf(d.cfg.Hosts(i.Registry))
+	}
 	for n := range attempts[:min(len(attempts), maxIncidentAttempts)] {
 		e := p.evidence(&attempts[n])
 		e.First = n == newestPull(attempts)
@@ -87,6 +92,7 @@ func (p *incidentPage) tell(i *incident.Incident, status int) {
 		{"Trying again", retry(d.Retry)},
 		{"Where to look", short(d.Owner)},
 		{"Registry", short(i.Registry)},
+		{"On this node", cacheSentence(d.Cache)},
 	}
 }
 
@@ -196,7 +202,7 @@ func (p *incidentPage) evidence(a *Attempt) evidence {
 		e.Facts += ", took " + (time.Duration(a.DurationMS) * time.Millisecond).String()
 	}
 	if a.BytesRead > 0 {
-		e.Facts += ", " + size(a.BytesRead) + " read"
+		e.Facts += ", " + export.Size(a.BytesRead) + " read"
 	}
 	return e
 }

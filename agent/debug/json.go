@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"pullcause/agent/enrich"
+	"pullcause/agent/enrich/hostconf"
 	"pullcause/logtail"
 )
 
@@ -54,9 +56,16 @@ func (d *document) member(name string) {
 	d.next = ","
 }
 
-func (d *document) number(name string, n int) {
+func (d *document) number(name string, n int) { d.value(name, n) }
+
+// value writes a number, a time or the like.
+func (d *document) value(name string, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return // of these it cannot fail
+	}
 	d.member(name)
-	d.w.WriteString(strconv.Itoa(n))
+	d.w.Write(text)
 }
 
 // list writes the elements up to limit; elements are marshalled one by one.
@@ -125,10 +134,16 @@ func (d *debugHandler) incident(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "no such incident; GET /debug/incidents lists those that are remembered")
 		return
 	}
+	var hosts *hostconf.List
+	if i.Registry != "" {
+		list := d.cfg.Hosts(i.Registry)
+		hosts = &list
+	}
 	writeJSON(w, http.StatusOK, struct {
-		Incident incidentView `json:"incident"`
-		Attempts []Attempt    `json:"recent_attempts"`
-	}{viewIncident(&i, remember(attempts).status(&i)), append([]Attempt{}, attempts...)})
+		Incident incidentView   `json:"incident"`
+		Attempts []Attempt      `json:"recent_attempts"`
+		Hosts    *hostconf.List `json:"registry_configuration,omitempty"`
+	}{viewIncident(&i, remember(attempts).status(&i)), append([]Attempt{}, attempts...), hosts})
 }
 
 func (d *debugHandler) attempts(w http.ResponseWriter, r *http.Request) {
@@ -148,6 +163,33 @@ func (d *debugHandler) sources(w http.ResponseWriter, _ *http.Request) {
 		Sources    []logtail.Status    `json:"sources"`
 		Candidates []logtail.Candidate `json:"candidates"`
 	}{append([]logtail.Status{}, d.cfg.Sources()...), append([]logtail.Candidate{}, d.cfg.Candidates()...)})
+}
+
+func (d *debugHandler) pulls(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, struct {
+		Pulls []enrich.Pull `json:"pulls"`
+	}{append([]enrich.Pull{}, d.cfg.Pulls()...)})
+}
+
+func (d *debugHandler) images(w http.ResponseWriter, r *http.Request) {
+	n, ok := limit(w, r)
+	if !ok {
+		return
+	}
+	all := d.cfg.Images()
+	doc := newDocument(w)
+	doc.value("known", !all.AsOf.IsZero())
+	doc.value("as_of", all.AsOf.UTC())
+	doc.number("images_total", len(all.Images))
+	doc.value("bytes_total", all.Bytes)
+	doc.number("removed_total", len(all.Removed))
+	list(doc, "images", n, slices.Values(all.Images))
+	list(doc, "removed", n, slices.Values(all.Removed))
+	doc.end()
+}
+
+func (d *debugHandler) node(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, d.cfg.Node(r.Context()))
 }
 
 // value shows what a function of the configuration returns.

@@ -99,9 +99,11 @@ var jsonTests = []struct{ path, want string }{
     "/debug/attempts": "the last failed attempts, the newest first; ?limit=N",
     "/debug/config": "the effective configuration, secrets masked",
     "/debug/delivery": "the receiver's last answer, and what waits for it",
+    "/debug/images": "images on the node, and names that were removed; ?limit=N of each",
     "/debug/incidents": "images that cannot be pulled, and the last that could not; ?limit=N of each",
     "/debug/incidents/{id}": "one of them, with its attempts and their log lines",
-    "/debug/node": "what is known of the machine",
+    "/debug/node": "the machine, its runtime and what that answers, and the image filesystem",
+    "/debug/pulls": "pulls in flight, the oldest first, and how far they have come",
     "/debug/sources": "the logs that are read, how far, and what was found at each place where there could be one"
   }
 }

@@ -25,6 +25,7 @@ const (
 	maxOpenRows    = 100
 	maxClosedRows  = 10
 	maxAttemptRows = 25
+	maxPullRows    = 25
 	maxGroups      = 6
 )
 
@@ -95,16 +96,19 @@ func (d *debugHandler) render(w http.ResponseWriter, status int, name string, da
 // indexPage is the page at /.
 type indexPage struct {
 	page
-	Headline string
-	Tone     string // bad, warn or good
-	Warnings []string
-	Groups   []group
-	Open     []incidentRow
-	OpenMore string // how many more there are; empty if none
-	Closed   []incidentRow
-	Attempts []attemptRow
-	Sources  []sourceRow
-	Delivery *deliveryRow
+	Headline  string
+	Tone      string // bad, warn or good
+	Warnings  []string
+	Groups    []group
+	Open      []incidentRow
+	OpenMore  string // how many more there are; empty if none
+	Closed    []incidentRow
+	Attempts  []attemptRow
+	Pulls     []pullRow
+	PullsMore int
+	NodeRow   nodeRow
+	Sources   []sourceRow
+	Delivery  *deliveryRow
 	// TryCommand makes a pull fail on this node.
 	TryCommand string
 }
@@ -127,6 +131,11 @@ func (d *debugHandler) index(w http.ResponseWriter, _ *http.Request) {
 	}
 	p.Closed = p.incidentRows(closed[:min(len(closed), maxClosedRows)], known)
 	p.Attempts = p.attemptRows(attempts[:min(len(attempts), maxAttemptRows)], open, closed)
+	pulls := d.cfg.Pulls()
+	p.Pulls = p.pullRows(pulls[:min(len(pulls), maxPullRows)])
+	p.PullsMore = len(pulls) - len(p.Pulls)
+	report, listed := d.cfg.Cache()
+	p.NodeRow = p.nodeRow(d.cfg.Runtime(), report, listed)
 	for _, s := range sources {
 		p.Sources = append(p.Sources, p.sourceRow(s))
 	}

@@ -79,6 +79,10 @@ pullcause node-a as of 2026-11-24 04:53:00 UTC
 Images that cannot be pulled
 Image and who waits for it | Cause | What to do | Failing for | Attempts
 nginx:1.27 shop/web-0 app | 429 Too Many Requests rate_limited · docker_hub · HTTP 429 | Authenticate pulls, or use a mirror. | 12 min | 14 last 40 s ago
+## Pulls in flight
+Image | State | From | Arrived | Runs for
+ghcr.io/acme/big:v4 | stalled downloading, nothing for 1 min | ghcr.io | 3.0 MiB of 30.0 MiB, 10 % | 1 min
+The layers of each as JSON.
 ## No longer failing
 Image | Cause | How it ended | Lasted | Ended
 ghcr.io/acme/batch:v4 | dns · likely | pulled again | 20 min | 40 min ago
@@ -88,12 +92,17 @@ nginx:1.27 | rate_limited · docker_hub · HTTP 429 | shop/web-0 app | container
 ## Logs
 Log | State | Written by | Last line | Lines
 /var/log/containerd.log | reading | containerd | 2 s ago | 1,203,441
+## Node
+Runtime: containerd v2.4.2 answers
+Images: 1 image, 71.0 MiB
+Disk: 41.0 GiB of 100.0 GiB available on /var/lib/containerd
+All of it as JSON
 ## Delivery
 Receiver: http://cubeapm:3130
 State: The receiver takes records
 Delivered: 1,204 records, last 4 s ago
 Waiting: 0 records
-JSON: incidents attempts sources delivery node config pullcause 1.2.3
+JSON: incidents attempts pulls images sources delivery node config pullcause 1.2.3
 `},
 	{"/incidents/7f3a90c1d2e4b5a6", `
 nginx:1.27 on node-a · pullcause
@@ -108,12 +117,18 @@ Confidence: certain: the program's own words or a status name it
 Trying again: helps later
 Where to look: registry
 Registry: docker.io
+On this node: not it, but docker.io/library/nginx:1.26
 ## Error
 failed to resolve reference "docker.io/library/nginx:1.27": unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1.27: 429 Too Many Requests
 ## Hosts asked, in order
 No. | Host | Role | Request | HTTP | Error
 1 | mirror.example | mirror | | – | dial tcp 10.2.0.9:443: connect: connection refused
 2 | registry-1.docker.io | origin | HEAD https://registry-1.docker.io/v2/library/nginx/manifests/1.27 | 429 | 429 Too Many Requests
+## Hosts that the runtime is told to ask
+/etc/containerd/certs.d/docker.io/hosts.toml:3: got https with port 80, which most servers speak plain HTTP on: write http://, or another port
+No. | Host | Role | May | Where it says so
+1 | https://mirror.example:80/v2 | mirror | pull, resolve | /etc/containerd/certs.d/docker.io/hosts.toml:3
+2 | https://registry-1.docker.io/v2 | origin | pull, resolve, push | by default
 ## Pods that wait
 Namespace | Pod | Container | Kind | State
 shop | web-0 | app | container | ErrImagePull
@@ -123,7 +138,7 @@ The kubelet named them.
 first line second <line>
 Cut off here; the log has the rest.
 This incident as JSON
-JSON: incidents attempts sources delivery node config pullcause 1.2.3
+JSON: incidents attempts pulls images sources delivery node config pullcause 1.2.3
 `},
 	{"/incidents/c0ffee00c0ffee00", `
 ghcr.io/acme/batch:v4 on node-a · pullcause
@@ -140,13 +155,14 @@ No line names a pod. Only the kubelet's log does, and the runtime's where the pa
 ## Attempts and their log lines
 The attempts of this incident are no longer remembered.
 This incident as JSON
-JSON: incidents attempts sources delivery node config pullcause 1.2.3
+JSON: incidents attempts pulls images sources delivery node config pullcause 1.2.3
 `},
 }
 
 func TestPage(t *testing.T) {
 	w := outage()
 	w.open[0].PodsDropped = 0
+	w.open[0].Diagnosis.Cache = &diagnose.Cache{OtherTags: []string{"docker.io/library/nginx:1.26"}}
 	for _, tt := range pageTests {
 		t.Run(tt.path, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, "\n"+text(t, show(t, w, tt.path))); diff != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pullcause/agent/attempt"
+	"pullcause/agent/export"
 	"pullcause/agent/incident"
 	"pullcause/logtail"
 )
@@ -151,7 +152,7 @@ func (p *page) sourceRow(s logtail.Status) sourceRow {
 		row.Path = "journal in " + row.Path
 	}
 	if s.Behind > 0 {
-		row.Behind = size(s.Behind)
+		row.Behind = export.Size(s.Behind)
 	}
 	return row
 }
@@ -198,7 +199,7 @@ func (p *page) deliveryRow(v any) *deliveryRow {
 		LastTry: p.moment(s.LastTry), LastSuccess: p.moment(s.LastSuccess), NextTry: p.moment(s.NextTry),
 	}
 	if s.Queued > 0 {
-		row.Waiting += ", " + size(s.QueuedBytes)
+		row.Waiting += ", " + export.Size(s.QueuedBytes)
 	}
 	row.State, row.Tone = deliveryState(s)
 	return row

@@ -20,6 +20,13 @@ type Diagnosis struct {
 	Owner      string              `json:"owner,omitempty"`
 	Summary    string              `json:"summary,omitempty"`
 	Remedy     string              `json:"remedy,omitempty"`
+	Cache      *cacheView          `json:"cache,omitempty"`
+}
+
+// cacheView is what the node has of the image, and what follows.
+type cacheView struct {
+	Verdict diagnose.CacheVerdict `json:"verdict"`
+	diagnose.Cache
 }
 
 // Attempt is one failed attempt in JSON. Facts that are not known are left out;
@@ -71,8 +78,15 @@ func View(a attempt.Attempt, d diagnose.Diagnosis) Attempt {
 func diagnosis(d diagnose.Diagnosis) Diagnosis {
 	return Diagnosis{
 		Cause: d.Cause, Detail: d.Detail, Confidence: d.Confidence, Retryable: d.Retry,
-		Owner: d.Owner, Summary: d.Summary, Remedy: d.Remedy,
+		Owner: d.Owner, Summary: d.Summary, Remedy: d.Remedy, Cache: viewCache(d.Cache),
 	}
+}
+
+func viewCache(c *diagnose.Cache) *cacheView {
+	if c == nil {
+		return nil
+	}
+	return &cacheView{c.Verdict(), *c}
 }
 
 // incidentView is an incident in JSON.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pullcause/agent"
+	"pullcause/agent/enrich"
 	"pullcause/agent/export"
 	"pullcause/agent/export/otlp/otlptest"
 )
@@ -24,8 +25,9 @@ const patience = 15 * time.Second
 type StageConfig struct {
 	// Files are values of sources.files; their paths begin at HostRoot, if it is set.
 	Files []string
-	// HostRoot is a folder with a node's file system, below which the agent finds
-	// logs by itself; empty if it is to read the Files only.
+	// HostRoot is a folder with a node's file system, below which the agent finds the
+	// runtime's socket and, if there are no Files, logs by itself; empty if it is to
+	// read the Files only.
 	HostRoot string
 	// StateDir keeps the positions.
 	StateDir string
@@ -49,9 +51,10 @@ func Start(ctx context.Context, c StageConfig) (*Stage, error) {
 		return nil, err
 	}
 	cfg := agent.Default()
-	cfg.Sources.Auto = c.HostRoot != ""
-	if c.HostRoot != "" {
-		cfg.HostRoot = c.HostRoot
+	cfg.Sources.Auto = len(c.Files) == 0
+	cfg.HostRoot = c.HostRoot
+	if c.HostRoot == "" {
+		cfg.HostRoot, cfg.CRI.Socket = "/", enrich.Off // this machine is not the node
 	}
 	cfg.Sources.Lookback = agent.Lookback{All: true}
 	cfg.Delivery.StateDir = c.StateDir
@@ -126,8 +129,8 @@ func (s *Stage) findings(ctx context.Context, scenarios []Scenario) []Finding {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	// The table shows what is missing; the error would say no more.
-	_, _ = s.receiver.Wait(waiting, expected) //nolint:errcheck // see above
-	_ = sleep(ctx, settleTime)                //nolint:errcheck // ends early with ctx, which is noticed later
+	_, _ = s.receiver.WaitNamed(waiting, export.EventFailed, expected) //nolint:errcheck // see above
+	_ = sleep(ctx, settleTime)                                         //nolint:errcheck // ends early with ctx, which is noticed later
 	var findings []Finding
 	for _, r := range s.receiver.Records() {
 		if r.Name == export.EventFailed {

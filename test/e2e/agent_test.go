@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,18 +34,20 @@ const stopTimeout = 10 * time.Second
 
 // process is an agent that runs.
 type process struct {
-	cmd   *exec.Cmd
-	state string // its delivery.state_dir
-	ended chan error
-	log   bytes.Buffer // complete when it has ended
-	once  sync.Once
+	cmd    *exec.Cmd
+	state  string // its delivery.state_dir
+	debug  string // the address of its debug endpoint
+	public string // that of its metrics
+	ended  chan error
+	log    bytes.Buffer // complete when it has ended
+	once   sync.Once
 }
 
 const config = `
 %s
 delivery: {state_dir: %q}
 otlp: {logs: {endpoint: %q}}
-server: {listen: "127.0.0.1:0", debug: {listen: "127.0.0.1:0"}}
+server: {listen: %q, debug: {listen: %q}}
 `
 
 // logs says where a node's logs are: the part of a configuration, and the names of
@@ -57,23 +60,25 @@ type logs struct {
 // logsOf returns the logs of a node: the journal, to be found below its root, or
 // the files of containerd and the kubelet.
 func logsOf(n *lab.Node) logs {
-	if n.HostRoot != "" {
+	if n.LogFile == "" {
 		return logs{fmt.Sprintf("host_root: %q\nsources: {auto: true, lookback: all}", n.HostRoot), []string{"journal"}}
 	}
 	files := []string{"containerd:" + n.LogFile}
 	if n.KubeletLog != "" {
 		files = append(files, "kubelet:"+n.KubeletLog)
 	}
-	return filesOf(files...)
+	return filesOf(n, files...)
 }
 
-// filesOf are some log files, as sources.files names them.
-func filesOf(files ...string) logs {
-	l := logs{config: fmt.Sprintf("sources: {auto: false, files: [%s], lookback: all}", strings.Join(quoted(files), ", "))}
-	for _, f := range files {
-		_, path, _ := strings.Cut(f, ":")
+// filesOf are some log files of a node, as sources.files names them.
+func filesOf(n *lab.Node, files ...string) logs {
+	var l logs
+	for i, f := range files {
+		program, path, _ := strings.Cut(f, ":")
 		l.sources = append(l.sources, "file:"+path)
+		files[i] = program + ":" + strings.TrimPrefix(path, n.HostRoot)
 	}
+	l.config = fmt.Sprintf("host_root: %q\nsources: {auto: false, files: [%s], lookback: all}", n.HostRoot, strings.Join(quoted(files), ", "))
 	return l
 }
 
@@ -110,22 +115,35 @@ func startAgent(t *testing.T, l logs, r *otlptest.Receiver) *process {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
 	state := filepath.Join(dir, "state")
-	text := fmt.Sprintf(config, l.config, state, r.URL())
+	p := process{state: state, public: freeAddress(t), debug: freeAddress(t)}
+	text := fmt.Sprintf(config, l.config, state, r.URL(), p.public, p.debug)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return runAgent(t, exec.Command(path, "run", "--config", file), state)
+	return p.run(t, exec.Command(path, "run", "--config", file))
 }
 
 // again starts an agent with the same configuration and state.
 func (p *process) again(t *testing.T) *process {
 	t.Helper()
-	return runAgent(t, exec.Command(p.cmd.Path, p.cmd.Args[1:]...), p.state)
+	return p.run(t, exec.Command(p.cmd.Path, p.cmd.Args[1:]...))
 }
 
-func runAgent(t *testing.T, cmd *exec.Cmd, state string) *process {
+// freeAddress is one on loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	p := &process{cmd: cmd, state: state, ended: make(chan error, 1)}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// run runs the agent with the state and addresses of p.
+func (p *process) run(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p = &process{cmd: cmd, state: p.state, debug: p.debug, public: p.public, ended: make(chan error, 1)}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NODE_NAME=node-a"}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

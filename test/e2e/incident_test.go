@@ -141,7 +141,7 @@ func TestOneLog(t *testing.T) {
 	receivers := map[string]*otlptest.Receiver{}
 	for name, log := range map[string]string{"containerd": "containerd:" + node.LogFile, "kubelet": "kubelet:" + node.KubeletLog} {
 		receivers[name] = listen(t)
-		startAgent(t, filesOf(log), receivers[name])
+		startAgent(t, filesOf(node, log), receivers[name])
 	}
 	o := begin(t, node, appRegistry+"/app/one-log", lab.NotFound)
 	type known struct {
@@ -149,7 +149,7 @@ func TestOneLog(t *testing.T) {
 		Hosts                    bool
 	}
 	want := map[string]known{
-		"containerd": {"", "none", "containerd", true},
+		"containerd": {o.pod.Name, "candidate", "containerd", true},
 		"kubelet":    {o.pod.Name, "kubelet", "kubelet", false},
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -133,8 +133,8 @@ func collect(t *testing.T, r *otlptest.Receiver, a *process, n int) map[string][
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), recordWait)
 	defer cancel()
-	if _, err := r.Wait(ctx, n); err != nil {
-		t.Errorf("got %d records, want %d: %v", len(r.Records()), n, err)
+	if _, err := r.WaitNamed(ctx, export.EventFailed, n); err != nil {
+		t.Error(err)
 	}
 	a.stop(t)
 	if err := r.Problems(); err != nil {
@@ -142,6 +142,9 @@ func collect(t *testing.T, r *otlptest.Receiver, a *process, n int) map[string][
 	}
 	records := map[string][]otlptest.Record{}
 	for _, record := range r.Records() {
+		if record.Name == export.EventImageCache {
+			continue
+		}
 		image := text(record, export.ImageRefKey)
 		records[image] = append(records[image], record)
 	}
@@ -197,6 +200,9 @@ func outcome(t *testing.T, r otlptest.Record) lab.Outcome {
 func uids(records []otlptest.Record) map[string]string {
 	all := map[string]string{}
 	for _, r := range records {
+		if r.Name == export.EventImageCache {
+			continue
+		}
 		all[text(r, export.ImageRefKey)] = text(r, export.LogRecordUIDKey)
 	}
 	return all

@@ -131,10 +131,14 @@ func containerdConfig(o Options) (string, error) {
 	if format == "" {
 		format = "text"
 	}
+	timeout := progressTimeout
+	if o.Restartable {
+		timeout = "5m" // as it is everywhere
+	}
 	var config strings.Builder
 	err := template.Must(template.New("config.toml").Parse(source)).Execute(&config, map[string]string{
 		"Root": innerRoot, "Dir": innerDir, "LogFormat": format, "Arch": runtime.GOARCH,
-		"ProgressTimeout": progressTimeout, "PauseImage": pauseImage,
+		"ProgressTimeout": timeout, "PauseImage": pauseImage,
 	})
 	if err != nil {
 		return "", fmt.Errorf("write config.toml: %w", err)
@@ -145,18 +149,24 @@ func containerdConfig(o Options) (string, error) {
 // writeFiles writes files, and makes the folders that are to be there.
 func writeFiles(dir string, files map[string]string) error {
 	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("write configuration: %w", err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return fmt.Errorf("write configuration: %w", err)
+		if err := writeFile(filepath.Join(dir, name), text); err != nil {
+			return err
 		}
 	}
 	for _, name := range []string{"run/state", "varlib", varLogDir, manifestsDir} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			return fmt.Errorf("write configuration: %w", err)
 		}
+	}
+	return nil
+}
+
+func writeFile(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // fault answers a request for a repository in place of a good registry.
@@ -134,12 +135,40 @@ func stall(x exchange) {
 	<-x.r.Context().Done()
 }
 
+// stallEarly sends 3 MiB of a layer and then nothing more.
+func stallEarly(x exchange) {
+	body := x.begin()
+	x.send(body[:min(len(body), 3<<20)])
+	<-x.r.Context().Done()
+}
+
+// slow sends a layer at 1 MiB a second.
+func slow(x exchange) {
+	const piece, every = 1 << 20, time.Second
+	for body := x.begin(); len(body) > 0 && x.r.Context().Err() == nil; {
+		n := min(len(body), piece)
+		x.send(body[:n])
+		body = body[n:]
+		pause(x.r.Context(), every)
+	}
+}
+
 // half sends the first half of an answer.
 func (x exchange) half() {
+	body := x.begin()
+	x.send(body[:len(body)/2])
+}
+
+// begin sends the header of an answer and returns its body.
+func (x exchange) begin() []byte {
 	header, body := x.body()
 	copyHeader(x.w.Header(), header)
 	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	x.w.Write(body[:len(body)/2])
+	return body
+}
+
+func (x exchange) send(part []byte) {
+	x.w.Write(part)
 	http.NewResponseController(x.w).Flush() //nolint:errcheck // the server is our own and can
 }
 

@@ -27,6 +27,7 @@ const (
 	rootSize    = 24 << 20
 	smallLayer  = 64 << 10
 	mediumLayer = 4 << 20
+	largeLayer  = 30 << 20
 	hugeLayer   = 2 * rootSize
 )
 
@@ -35,6 +36,14 @@ const (
 	foreignArch       = "s390x"
 	foreignRepository = "platform/foreign"
 )
+
+// OtherArch is an architecture that the node does not run programs of.
+func OtherArch() string {
+	if runtime.GOARCH == "arm64" {
+		return "amd64"
+	}
+	return "arm64"
+}
 
 // fill pushes the images that exist.
 func (g *registry) fill() error {
@@ -49,20 +58,20 @@ func (g *registry) fill() error {
 		"huge/layer:1.0":      hugeLayer,
 	}
 	for reference, size := range sizes {
-		if err := g.push(reference, size); err != nil {
+		if err := g.push(reference, runtime.GOARCH, size); err != nil {
 			return fmt.Errorf("push %s: %w", reference, err)
 		}
 	}
 	if g.pause != nil {
-		if err := g.push(strings.TrimPrefix(pauseImage, pauseHost+"/"), smallLayer); err != nil {
+		if err := g.push(strings.TrimPrefix(pauseImage, pauseHost+"/"), runtime.GOARCH, smallLayer); err != nil {
 			return fmt.Errorf("push %s: %w", pauseImage, err)
 		}
 	}
 	return g.pushForeign(foreignRepository + ":1.0")
 }
 
-func (g *registry) push(reference string, size int) error {
-	image, err := g.image(reference, runtime.GOARCH, size)
+func (g *registry) push(reference, arch string, size int) error {
+	image, err := g.image(reference, arch, size)
 	if err != nil {
 		return err
 	}

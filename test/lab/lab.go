@@ -42,6 +42,9 @@ type Options struct {
 	// Logins are what the kubelet has in its config.json, by host: pull secrets of the
 	// whole node.
 	Logins map[string]Login
+	// Restartable is for [Node.Restart]: what containerd has stored outlives it, and there
+	// is room for large images.
+	Restartable bool
 	// Pace is a pause between two pulls, as they seldom come at once.
 	Pace time.Duration
 	// Logf tells what the lab is doing; nil for silence.
@@ -59,8 +62,9 @@ type Node struct {
 	// KubeletLog is where the kubelet's output goes; empty if there is none, or if that
 	// is the journal. See [Node.ReadKubeletLog].
 	KubeletLog string
-	// HostRoot is the folder that an agent takes for the node's file system, with
-	// the journal in run/log/journal; empty if there is none.
+	// HostRoot is the folder that an agent takes for the node's file system: with the logs
+	// in var/log, or the journal in run/log/journal, containerd's configuration and
+	// its socket where both are on most nodes.
 	HostRoot string
 	// Socket is containerd's CRI socket.
 	Socket string
@@ -90,17 +94,16 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	}
 	n := &Node{
 		Dir:        dir,
+		HostRoot:   filepath.Join(dir, "host"),
 		Socket:     filepath.Join(dir, "run", "containerd.sock"),
 		Containerd: o.Containerd,
 		logf:       o.Logf,
 		pace:       o.Pace,
 	}
-	if o.Journal {
-		n.HostRoot = filepath.Join(dir, "host")
-	} else {
-		n.LogFile = filepath.Join(dir, "containerd.log")
+	if !o.Journal {
+		n.LogFile = filepath.Join(n.HostRoot, "var", "log", "containerd.log")
 		if o.Kubelet.Path != "" {
-			n.KubeletLog = filepath.Join(dir, "kubelet.log")
+			n.KubeletLog = filepath.Join(n.HostRoot, "var", "log", "kubelet.log")
 		}
 	}
 	if n.logf == nil {
@@ -135,12 +138,15 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 	if err := writeConfig(n.Dir, n.internet.authority.pem, o); err != nil {
 		return err
 	}
+	if err := writeHostRoot(n.HostRoot, o); err != nil {
+		return err
+	}
 	if o.Journal {
 		if n.journald, err = startJournald(ctx, n.HostRoot); err != nil {
 			return err
 		}
 	}
-	if err := n.runContainerd(ctx, o.Kubelet); err != nil {
+	if err := n.runContainerd(ctx, o); err != nil {
 		return err
 	}
 	if n.cri, err = dialCRI(n.Socket); err != nil {
@@ -163,13 +169,13 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 }
 
 // runContainerd runs containerd with its output in the file or the journal.
-func (n *Node) runContainerd(ctx context.Context, k Kubelet) error {
+func (n *Node) runContainerd(ctx context.Context, o Options) error {
 	out, err := n.openOutput(ctx)
 	if err != nil {
 		return fmt.Errorf("start containerd: %w", err)
 	}
 	defer out.Close() // containerd has its own
-	n.process, err = n.startContainerd(out, k)
+	n.process, err = n.startContainerd(out, o)
 	return err
 }
 
@@ -216,6 +222,13 @@ func (n *Node) shutDown() error {
 	errs = append(errs, os.RemoveAll(n.Dir))
 	return errors.Join(errs...)
 }
+
+// FileSystem is the file system as containerd sees it, until it is started again: a
+// folder that only root may look into. The lab's own folder is below InnerDir there.
+func (n *Node) FileSystem() string { return fmt.Sprintf("/proc/%d/root", n.process.cmd.Process.Pid) }
+
+// InnerDir is where containerd sees [Node.Dir].
+const InnerDir = innerDir
 
 // Requests returns what the registries were asked, in order.
 func (n *Node) Requests() []Request { return n.internet.journal.all() }

@@ -49,10 +49,14 @@ const stopTimeout = 3 * time.Second
 
 // startContainerd runs a node's containerd, which writes to out. Where there is a
 // kubelet, containers run, and end with containerd.
-func (n *Node) startContainerd(out *os.File, k Kubelet) (*process, error) {
+func (n *Node) startContainerd(out *os.File, o Options) (*process, error) {
+	k := o.Kubelet
 	script, size, cloneflags := enter, rootSize, uintptr(0)
-	if k.Path != "" {
+	switch {
+	case k.Path != "":
 		script, size, cloneflags = enterWithKubelet, kubeletRoot, syscall.CLONE_NEWPID
+	case o.Restartable:
+		script, size, cloneflags = enterToRestart, largeRoot, syscall.CLONE_NEWPID
 	}
 	if n.journald != nil {
 		script = joinRootGroup + script

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -26,11 +27,13 @@ type registry struct {
 	pushed map[string]bool // the images on demand that exist
 }
 
-// onDemand is what the paths of repositories begin with whose images with the tag
-// onDemandTag exist as soon as somebody asks for them.
+// onDemandTag is the tag of images that exist as soon as somebody asks for them, in
+// repositories whose paths begin with one of these.
 const (
-	onDemand    = "app/"
-	onDemandTag = "1.0"
+	onDemandTag   = "1.0"
+	onDemand      = "app/"
+	onDemandLarge = "large/" // with a layer of 30 MiB
+	onDemandOther = "other/" // of [OtherArch] alone, without an index
 )
 
 // exchange is a request for a repository, taken apart.
@@ -86,13 +89,26 @@ func (g *registry) takeApart(w http.ResponseWriter, r *http.Request) (exchange, 
 	x.repository, x.kind, x.reference = splitPath(r.URL.Path)
 	x.isLayer = x.kind == "blobs" && g.layers[x.reference]
 	name := x.repository + ":" + x.reference
-	if strings.HasPrefix(name, onDemand) && x.reference == onDemandTag && !g.pushed[name] {
-		if err := g.push(name, smallLayer); err != nil {
+	if x.reference == onDemandTag && !g.pushed[name] {
+		if err := g.pushOnDemand(name); err != nil {
 			return exchange{}, nil, fmt.Errorf("make %s: %w", name, err)
 		}
 		g.pushed[name] = true
 	}
 	return x, g.faults[r.Host+"/"+x.repository], nil
+}
+
+// pushOnDemand makes an image if it is one of those.
+func (g *registry) pushOnDemand(name string) error {
+	switch {
+	case strings.HasPrefix(name, onDemand):
+		return g.push(name, runtime.GOARCH, smallLayer)
+	case strings.HasPrefix(name, onDemandLarge):
+		return g.push(name, runtime.GOARCH, largeLayer)
+	case strings.HasPrefix(name, onDemandOther):
+		return g.push(name, OtherArch(), smallLayer)
+	}
+	return nil
 }
 
 // splitPath takes the path of a request apart, into empty strings if it is not

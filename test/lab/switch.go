@@ -16,16 +16,18 @@ type Fault string
 // The faults that a repository can be given.
 const (
 	OK           Fault = "ok"
-	Unauthorized Fault = "unauthorized" // 401 to all but [GoodLogin]
-	Forbidden    Fault = "forbidden"    // 403
-	NotFound     Fault = "not found"    // 404, the tag is unknown
-	RateLimited  Fault = "rate limited" // 429, as Docker Hub says it
-	Unavailable  Fault = "unavailable"  // 503, a page of a proxy
-	Reset        Fault = "reset"        // the connection is reset
-	Corrupt      Fault = "corrupt"      // a layer that has another digest
-	Truncated    Fault = "truncated"    // a layer that breaks off
-	Stalled      Fault = "stalled"      // a layer that goes on no more in the middle
-	ForeignArch  Fault = "foreign"      // an index without an image for this platform
+	Unauthorized Fault = "unauthorized"  // 401 to all but [GoodLogin]
+	Forbidden    Fault = "forbidden"     // 403
+	NotFound     Fault = "not found"     // 404, the tag is unknown
+	RateLimited  Fault = "rate limited"  // 429, as Docker Hub says it
+	Unavailable  Fault = "unavailable"   // 503, a page of a proxy
+	Reset        Fault = "reset"         // the connection is reset
+	Corrupt      Fault = "corrupt"       // a layer that has another digest
+	Truncated    Fault = "truncated"     // a layer that breaks off
+	Stalled      Fault = "stalled"       // a layer that goes on no more in the middle
+	StalledEarly Fault = "stalled early" // a layer that goes on no more after 3 MiB
+	Slow         Fault = "slow"          // a layer that comes at 1 MiB a second
+	ForeignArch  Fault = "foreign"       // an index without an image for this platform
 )
 
 // GoodLogin is what a repository wants that is [Unauthorized] to all others.
@@ -46,6 +48,8 @@ func switchable() map[Fault]fault {
 		Corrupt:      onLayers(corrupt),
 		Truncated:    onLayers(truncate),
 		Stalled:      onLayers(stall),
+		StalledEarly: onLayers(stallEarly),
+		Slow:         onLayers(slow),
 		ForeignArch:  onManifests(foreignManifest),
 	}
 }

@@ -3,6 +3,7 @@ package otlp
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,25 +50,35 @@ const (
 // encoder writes ExportLogsServiceRequest messages. Nested messages are written
 // to a buffer first, which is kept, since their length comes before them.
 type encoder struct {
-	resource []byte // the resource field of ResourceLogs
-	scope    []byte // the scope field of ScopeLogs
+	attributes func() []attribute.KeyValue // of the resource
+	described  []attribute.KeyValue        // those that resource was made of
+	scope      []byte                      // the scope field of ScopeLogs
 
-	records, record, pair, value []byte
+	resource, records, record, pair, value []byte
 }
 
-func newEncoder(resource []attribute.KeyValue, name, version string) *encoder {
-	e := &encoder{}
-	var attrs []byte
-	for _, kv := range resource {
-		attrs = e.attribute(attrs, resourceAttributes, string(kv.Key), resourceValue(kv.Value))
-	}
-	e.resource = appendBytes(nil, resourceLogsResource, attrs)
+func newEncoder(resource func() []attribute.KeyValue, name, version string) *encoder {
+	e := &encoder{attributes: resource}
 	in := appendString(nil, scopeName, name)
 	if version != "" {
 		in = appendString(in, scopeVersion, version)
 	}
 	e.scope = appendBytes(nil, scopeLogsScope, in)
 	return e
+}
+
+// describe writes the resource field of ResourceLogs, if it is not what it was.
+func (e *encoder) describe() {
+	described := e.attributes()
+	if e.resource != nil && slices.Equal(described, e.described) {
+		return
+	}
+	e.described = described
+	e.record = e.record[:0]
+	for _, kv := range described {
+		e.record = e.attribute(e.record, resourceAttributes, string(kv.Key), resourceValue(kv.Value))
+	}
+	e.resource = appendBytes(e.resource[:0], resourceLogsResource, e.record)
 }
 
 // resourceValue is a value of the SDK as one of ours.
@@ -88,6 +99,7 @@ func resourceValue(v attribute.Value) any {
 
 // request returns the message that carries the batch. It is new memory.
 func (e *encoder) request(batch []export.Record) []byte {
+	e.describe()
 	e.records = e.records[:0]
 	for i := range batch {
 		e.record = e.logRecord(e.record[:0], &batch[i])

@@ -13,7 +13,7 @@ import (
 )
 
 func TestEncodingAllocatesOnlyTheRequest(t *testing.T) {
-	e := newEncoder([]attribute.KeyValue{attribute.String("service.name", "pullcause")}, scope, "1")
+	e := newEncoder(described(attribute.String("service.name", "pullcause")), scope, "1")
 	batch := []export.Record{{
 		Name: export.EventFailed, Body: "body", Time: time.Unix(1, 0), Severity: export.SeverityWarn,
 		Attributes: []export.Attribute{{Key: "a", Value: "b"}, {Key: "n", Value: int64(1)}},
@@ -30,7 +30,7 @@ func FuzzEncode(f *testing.F) {
 	f.Add("event", "body", "key", "value", int64(1), 1.5, int64(1_000))
 	f.Add("\xff", "\x00\xfe", "", "é\xe9", int64(-1), math.Copysign(0, -1), int64(-5))
 	f.Fuzz(func(t *testing.T, name, body, key, value string, number int64, float float64, nanos int64) {
-		e := newEncoder([]attribute.KeyValue{attribute.String(key, value)}, name, body)
+		e := newEncoder(described(attribute.String(key, value)), name, body)
 		batch := []export.Record{{
 			Name: name, Body: body, Time: time.Unix(0, nanos), Severity: value,
 			Attributes: []export.Attribute{
@@ -60,7 +60,7 @@ func FuzzEncode(f *testing.F) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	e := newEncoder(nil, scope, "1")
+	e := newEncoder(described(), scope, "1")
 	r := export.Record{Name: export.EventFailed, Body: "shop/web-0 app: cannot pull nginx:1.27", Time: time.Unix(1, 0), Severity: export.SeverityWarn}
 	for range 35 {
 		r.Attributes = append(r.Attributes, export.Attribute{Key: "k8s.container.status.reason", Value: "a value of the length that most of them have"})
@@ -74,4 +74,8 @@ func BenchmarkEncode(b *testing.B) {
 		e.request(batch)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(256*b.N), "ns/record")
+}
+
+func described(resource ...attribute.KeyValue) func() []attribute.KeyValue {
+	return func() []attribute.KeyValue { return resource }
 }

@@ -29,8 +29,9 @@ const scope = "pullcause"
 // Config says where records go and as what.
 type Config struct {
 	Endpoint endpoint.Config
-	// Resource describes the node. No record may carry one of its keys.
-	Resource []attribute.KeyValue
+	// Resource describes the node, as far as it is known when it is called: before each
+	// request. No record may carry one of its keys. nil is a resource without any.
+	Resource func() []attribute.KeyValue
 	// Version is the program's, sent as that of the scope.
 	Version string
 }
@@ -55,6 +56,9 @@ func New(cfg Config) (*Sink, error) {
 	e, err := endpoint.New(cfg.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("otlp logs: %w", err)
+	}
+	if cfg.Resource == nil {
+		cfg.Resource = func() []attribute.KeyValue { return nil }
 	}
 	s := &Sink{endpoint: e, encoder: newEncoder(cfg.Resource, scope, cfg.Version)}
 	if e.Protocol() == endpoint.ProtocolHTTP {

@@ -48,7 +48,7 @@ func listen(t *testing.T, protocol string, cfg otlptest.Config) *otlptest.Receiv
 
 func newSink(t *testing.T, cfg endpoint.Config) *otlp.Sink {
 	t.Helper()
-	s, err := otlp.New(otlp.Config{Endpoint: cfg, Resource: resource, Version: "1.2.3"})
+	s, err := otlp.New(otlp.Config{Endpoint: cfg, Resource: func() []attribute.KeyValue { return resource }, Version: "1.2.3"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,6 +177,23 @@ func (r *Receiver) Wait(ctx context.Context, n int) ([]Record, error) {
 	return r.Records(), errors.Join(err, r.Problems())
 }
 
+// WaitNamed is Wait for records of one event.
+func (r *Receiver) WaitNamed(ctx context.Context, name string, n int) ([]Record, error) {
+	named := func() (count int) {
+		for _, record := range r.records {
+			if record.Name == name {
+				count++
+			}
+		}
+		return count
+	}
+	got, err := r.wait(ctx, named, n)
+	if err != nil {
+		err = fmt.Errorf("wait for records of %s: got %d, want %d: %w", name, got, n, err)
+	}
+	return r.Records(), errors.Join(err, r.Problems())
+}
+
 // WaitRequests is Wait for requests, good or bad.
 func (r *Receiver) WaitRequests(ctx context.Context, n int) ([]Request, error) {
 	got, err := r.wait(ctx, func() int { return len(r.requests) }, n)

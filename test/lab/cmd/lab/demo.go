@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"pullcause/agent/demo"
 	"pullcause/test/lab"
@@ -24,7 +25,7 @@ func show(ctx context.Context, n *lab.Node, o options) (err error) {
 		Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if n.LogFile != "" {
-		cfg.Files = []string{"containerd:" + n.LogFile}
+		cfg.Files = []string{"containerd:" + strings.TrimPrefix(n.LogFile, n.HostRoot)}
 	}
 	stage, err := demo.Start(ctx, cfg)
 	if err != nil {

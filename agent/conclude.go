@@ -1,0 +1,165 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/detect"
+	"pullcause/agent/diagnose"
+	"pullcause/agent/enrich"
+	"pullcause/agent/export"
+	"pullcause/agent/incident"
+)
+
+// settle hands on an attempt that is whole, or as whole as it will be: it waits for its
+// facts. The lines it came from are held until all that is told of it is delivered.
+func (p *pipeline) settle(a attempt.Attempt) {
+	p.waiting.push(waiter{attempt: a, hold: p.hold(a)})
+}
+
+// podGone notes that a pod was deleted, after the attempts that are waiting.
+func (p *pipeline) podGone(s detect.Signal, now time.Time) {
+	it := waiter{gone: &s.Pod}
+	if p.waiting.idle() {
+		p.conclude(it, enrich.Facts{}, now)
+		return
+	}
+	it.hold = p.hold(attempt.FromSignal(s))
+	p.waiting.push(it)
+}
+
+// gather completes attempts with their facts, one after the other, until ctx ends.
+func (p *pipeline) gather(ctx context.Context) error {
+	for {
+		it, ok := p.waiting.next(ctx)
+		if !ok {
+			return nil
+		}
+		var facts enrich.Facts
+		if it.gone == nil {
+			it.attempt, facts = p.enricher.Facts(ctx, it.attempt)
+		}
+		p.mu.Lock()
+		p.conclude(it, facts, time.Now())
+		p.mu.Unlock()
+	}
+}
+
+// conclude diagnoses an attempt and sends what its incident has to tell; the caller
+// holds mu.
+func (p *pipeline) conclude(it waiter, facts enrich.Facts, now time.Time) {
+	if it.gone != nil {
+		p.incidents.PodGone(*it.gone, now, func(c incident.Change) { p.tell(c, it.hold) })
+		it.hold.release()
+		return
+	}
+	a := it.attempt
+	var d diagnose.Diagnosis
+	if !a.Succeeded {
+		d = diagnose.Diagnose(a, p.node.facts(facts))
+	}
+	if !a.Late && !a.BackOff {
+		p.count(a, d)
+	}
+	if !a.Succeeded && !a.Late {
+		p.recent.add(a, d)
+	}
+	if a.Succeeded && !p.incidents.Has(a) {
+		it.hold.release()
+		return // nothing to tell, as of nearly all pulls
+	}
+	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, it.hold) })
+	if a.Whole || a.Succeeded || a.BackOff || a.Late {
+		it.hold.release()
+		return
+	}
+	p.lingering.add(it.hold, now.Add(p.linger))
+	p.poke()
+}
+
+// unfit takes an image that turned out not to run here after its pull was concluded.
+func (p *pipeline) unfit(a attempt.Attempt, facts enrich.Facts) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conclude(waiter{attempt: a}, facts, time.Now())
+}
+
+// stalled tells of a pull in flight that makes no progress, or takes long.
+func (p *pipeline) stalled(a attempt.Attempt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := diagnose.Diagnose(a, p.node.facts(enrich.Facts{}))
+	p.incidents.Stall(a, d, time.Now(), func(c incident.Change) { p.tell(c, nil) })
+}
+
+// runtimeGone gives up what the runtime was pulling when it went.
+func (p *pipeline) runtimeGone(since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.joiner.RuntimeGone(since, time.Now())
+	p.poke()
+}
+
+// cached tells what is on the node.
+func (p *pipeline) cached(r enrich.Report) {
+	p.exporter.Enqueue(export.NodeCache(export.CacheState{
+		Images: r.Images, Bytes: r.Bytes, Mountpoint: r.Filesystem.Mountpoint,
+		FilesystemUsed: r.Filesystem.UsedBytes, FilesystemSize: r.Filesystem.SizeBytes,
+		FilesystemAvailable: r.Filesystem.AvailableBytes, InodesFree: r.Filesystem.InodesFree,
+	}, p.node.Name, time.Now()), nil)
+}
+
+// begun lists the pulls in flight.
+func (p *pipeline) begun() []attempt.InFlight {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.joiner.Begun()
+}
+
+func (p *pipeline) tell(c incident.Change, h *hold) {
+	if c.Kind == incident.Recovered {
+		p.metrics.Recovered(c.Incident.ClosedAt.Sub(c.Incident.FirstSeen))
+	}
+	h.retain()
+	p.exporter.Enqueue(export.FromChange(c, p.node.Name), func(delivered bool) {
+		if !delivered && p.stopping.Load() {
+			return
+		}
+		h.release()
+		if c.Incident.State != incident.Open && c.Incident.ID != "" {
+			p.arrivals.add(c.Incident.ID)
+			p.moved()
+		}
+	})
+}
+
+func (p *pipeline) count(a attempt.Attempt, d diagnose.Diagnosis) {
+	if a.Succeeded {
+		p.metrics.Succeeded(a.Registry, a.Duration, a.Bytes)
+		return
+	}
+	p.metrics.Failed(a.Registry, d.Cause, a.Duration, a.Bytes)
+}
+
+// arrivals are the incidents of which nobody has to be told any more how they
+// ended. The exporter tells of them at any time, also from within tell.
+type arrivals struct {
+	mu  sync.Mutex
+	ids []string
+}
+
+func (a *arrivals) add(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ids = append(a.ids, id)
+}
+
+func (a *arrivals) take() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ids := a.ids
+	a.ids = nil
+	return ids
+}

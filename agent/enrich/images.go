@@ -1,0 +1,156 @@
+package enrich
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"pullcause/agent/diagnose"
+	"pullcause/cri"
+)
+
+// images are those that are on the node, and the names of some that were.
+type images struct {
+	mu       sync.Mutex
+	asOf     time.Time // when they were listed; zero if they never were
+	list     []cri.Image
+	byName   map[string]int      // tags and digests, as index into list
+	byRepo   map[string][]string // the tags of a repository
+	removed  *removed
+	platform map[string]cri.Platform // by the image's id, of those that were asked for
+}
+
+// maxPlatforms bounds the images whose platform is remembered.
+const maxPlatforms = 20_000
+
+func newImages(r *removed) *images {
+	return &images{removed: r, platform: make(map[string]cri.Platform)}
+}
+
+// Images is what /debug/images shows.
+type Images struct {
+	// AsOf is when they were listed; zero if they are not known.
+	AsOf    time.Time
+	Images  []cri.Image
+	Bytes   uint64
+	Removed []Removed
+}
+
+// set takes a new list. It reports whether a name came or went.
+func (i *images) set(list []cri.Image, now time.Time) (changed bool) {
+	slices.SortFunc(list, func(a, b cri.Image) int { return strings.Compare(firstName(a), firstName(b)) })
+	byName := make(map[string]int, 2*len(list))
+	byRepo := make(map[string][]string, len(list))
+	ids := make(map[string]bool, len(list))
+	for n, image := range list {
+		ids[image.ID] = true
+		for _, name := range image.Digests {
+			byName[name] = n
+		}
+		for _, name := range image.Tags {
+			byName[name] = n
+			repo := repository(name)
+			byRepo[repo] = append(byRepo[repo], name)
+		}
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.list, i.byName, i.byRepo, i.asOf = list, byName, byRepo, now
+	maps.DeleteFunc(i.platform, func(id string, _ cri.Platform) bool { return !ids[id] })
+	return i.removed.update(byName, now)
+}
+
+// firstName is a name of an image to sort by.
+func firstName(i cri.Image) string {
+	for _, names := range [...][]string{i.Tags, i.Digests} {
+		if len(names) > 0 {
+			return names[0]
+		}
+	}
+	return i.ID
+}
+
+// repository is a name without tag and digest.
+func repository(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		return name[:colon]
+	}
+	return name
+}
+
+// lookup tells what there is of a normalised reference; nil if images are not known.
+func (i *images) lookup(ref string) *diagnose.Cache {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.asOf.IsZero() || ref == "" {
+		return nil
+	}
+	c := &diagnose.Cache{}
+	if n, ok := i.byName[ref]; ok {
+		c.Present = true
+		if p, ok := i.platform[i.list[n].ID]; ok {
+			c.Platforms = []string{p.String()}
+		}
+	}
+	for _, tag := range i.byRepo[repository(ref)] {
+		if tag != ref && len(c.OtherTags) < diagnose.MaxOtherTags {
+			c.OtherTags = append(c.OtherTags, tag)
+		}
+	}
+	if !c.Present {
+		c.RemovedAt = i.removed.at(ref)
+	}
+	return c
+}
+
+// unasked is the id of the image of a reference, if its platform is not known yet.
+func (i *images) unasked(ref string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n, ok := i.byName[ref]
+	if !ok {
+		return false
+	}
+	_, known := i.platform[i.list[n].ID]
+	return !known
+}
+
+func (i *images) notePlatform(id string, p cri.Platform) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.platform) >= maxPlatforms { // of images that nobody lists
+		clear(i.platform)
+	}
+	i.platform[id] = p
+}
+
+// all is what is known now.
+func (i *images) all() Images {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	all := Images{AsOf: i.asOf, Images: i.list, Removed: i.removed.list()}
+	for _, image := range i.list {
+		all.Bytes += image.Size
+	}
+	return all
+}
+
+// count is the number of images and of their bytes.
+func (i *images) count() (n int, bytes uint64, known bool) {
+	all := i.all()
+	return len(all.Images), all.Bytes, !all.AsOf.IsZero()
+}
+
+// normalised is a reference as the runtimes write it; empty if it is none.
+func normalised(image string) string {
+	named, err := reference.ParseDockerRef(image)
+	if err != nil {
+		return ""
+	}
+	return named.String()
+}
