@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,13 +150,7 @@ func TestRestarts(t *testing.T) {
 			if kill {
 				repository := fmt.Sprintf("%s/app/interrupted-%d", appRegistry, i)
 				interrupted = append(interrupted, repository)
-				must(t, node.SetFault(repository, lab.Stalled))
-				_, ended := pulling(t, node, repository+":1.0")
-				within(t, 10*time.Second, func() bool { return len(pullsOf(t, agent)) == 1 })
-				must(t, node.Restart(t.Context(), true))
-				if err := <-ended; err == nil {
-					t.Fatal("the pull did not end")
-				}
+				interrupt(t, node, agent, repository)
 			} else {
 				must(t, node.Restart(t.Context(), false))
 			}
@@ -179,6 +174,22 @@ func TestRestarts(t *testing.T) {
 		within(t, 5*time.Second, func() bool { return descriptors(t, agent) <= files && goroutines(t, agent) <= routines })
 		t.Logf("%d descriptors and %d goroutines, %d and %d before", descriptors(t, agent), goroutines(t, agent), files, routines)
 	})
+}
+
+// interrupt kills containerd while it waits for the rest of a layer.
+func interrupt(t *testing.T, node *lab.Node, agent *process, repository string) {
+	t.Helper()
+	must(t, node.SetFault(repository, lab.Stalled))
+	_, ended := pulling(t, node, repository+":1.0")
+	blob := "/v2" + strings.TrimPrefix(repository, appRegistry) + "/blobs/"
+	within(t, 10*time.Second, func() bool {
+		asked := slices.ContainsFunc(node.Requests(), func(r lab.Request) bool { return strings.HasPrefix(r.Path, blob) })
+		return asked && len(pullsOf(t, agent)) == 1
+	})
+	must(t, node.Restart(t.Context(), true))
+	if err := <-ended; err == nil {
+		t.Fatal("the pull did not end")
+	}
 }
 
 // within waits until is holds and returns how long that took.
