@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 )
 
 // Config says how a [Consumer] runs.
@@ -20,6 +21,8 @@ type Config struct {
 	VictoriaLogs string
 	// StreamFields is the header that the proxy expects with records, if any.
 	StreamFields string
+	// Args are further ones of VictoriaLogs.
+	Args []string
 }
 
 // Consumer is VictoriaLogs with CubeAPM's addresses before it.
@@ -27,6 +30,8 @@ type Consumer struct {
 	dir       string
 	direct    string // VictoriaLogs itself
 	logs      *process
+	args      []string // of it
+	program   string
 	ingestion *httptest.Server
 	querying  *httptest.Server
 }
@@ -51,17 +56,33 @@ func (c *Consumer) start(ctx context.Context, cfg Config) (err error) {
 	}
 	c.direct = "http://" + address
 	// Beyond its retention VictoriaLogs takes records with a 200 and drops them.
-	c.logs, err = startProcess(cfg.VictoriaLogs, c.dir,
-		"-storageDataPath=storage", "-httpListenAddr="+address, "-retentionPeriod=100y")
-	if err != nil {
-		return err
-	}
-	if err := c.logs.ready(ctx, c.direct+"/health"); err != nil {
+	c.program = cfg.VictoriaLogs
+	c.args = append([]string{"-storageDataPath=storage", "-httpListenAddr=" + address, "-retentionPeriod=100y"}, cfg.Args...)
+	if err := c.run(ctx); err != nil {
 		return err
 	}
 	target := &url.URL{Scheme: "http", Host: address}
 	c.ingestion = httptest.NewServer(ingestion(target, cfg.StreamFields))
 	c.querying = httptest.NewServer(querying(target))
+	return nil
+}
+
+func (c *Consumer) run(ctx context.Context) (err error) {
+	if c.logs, err = startProcess(c.program, c.dir, c.args...); err != nil {
+		return err
+	}
+	return c.logs.ready(ctx, c.direct+"/health")
+}
+
+// Restart kills VictoriaLogs with -9, waits, and starts it again on what it has stored.
+func (c *Consumer) Restart(ctx context.Context, away time.Duration) error {
+	if err := c.logs.kill(); err != nil {
+		return fmt.Errorf("restart consumer: %w", err)
+	}
+	time.Sleep(away) //nolint:forbidigo // it is away for so long
+	if err := c.run(ctx); err != nil {
+		return fmt.Errorf("restart consumer: %w", err)
+	}
 	return nil
 }
 

@@ -29,13 +29,13 @@ func streams() string {
 	return cfg.Effective().OTLP.Logs.Headers[cubeHeader+streamFields]
 }
 
-func start(t *testing.T) *Consumer {
+func start(t *testing.T, args ...string) *Consumer {
 	t.Helper()
 	program, err := Build(t.Context(), bin, t.Logf)
 	if err != nil {
 		cannot(t, err)
 	}
-	c, err := Start(t.Context(), Config{VictoriaLogs: program, StreamFields: streams()})
+	c, err := Start(t.Context(), Config{VictoriaLogs: program, StreamFields: streams(), Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,13 @@ func startProcess(program, dir string, args ...string) (*process, error) {
 	return p, nil
 }
 
+// kill ends the program at once.
+func (p *process) kill() error {
+	err := p.cmd.Process.Kill()
+	<-p.ended
+	return err
+}
+
 // ready waits until the program answers at a URL, whatever it says.
 func (p *process) ready(ctx context.Context, url string) error {
 	return p.wait(ctx, func(ctx context.Context) error {

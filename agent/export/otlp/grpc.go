@@ -3,6 +3,8 @@ package otlp
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,19 +47,55 @@ func (s *grpcSender) send(ctx context.Context, request []byte) export.Verdict {
 }
 
 func outcomeOfCode(s *status.Status) export.Outcome {
+	if httpStatus, ok := foreignStatus(s); ok {
+		return outcomeOfForeign(httpStatus)
+	}
 	switch s.Code() {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented, codes.NotFound:
 		return export.Misconfigured
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.AlreadyExists:
 		return export.Rejected
-	case codes.ResourceExhausted:
-		// grpc-go v1.85.0 rpc_util.go: the same code for a message that will
-		// never fit as for a receiver that is busy.
-		if strings.Contains(s.Message(), "message larger than max") {
+	case codes.ResourceExhausted, codes.OutOfRange:
+		switch {
+		case strings.Contains(s.Message(), strconv.Itoa(endpoint.MaxAnswer)):
+			return export.Misconfigured // it is the answer that is too large
+		case tooLarge(s.Message()):
 			return export.Rejected
 		}
 	}
 	return export.Retry
+}
+
+// tooLarge tells a message that will never fit from a receiver that is busy:
+// the code is the same. The words are those of gRPC in Go and C++, Java and Rust.
+func tooLarge(message string) bool {
+	for _, words := range []string{"larger than max", "exceeds maximum size", "message length too large"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreignStatus is the HTTP status of an answer that is not gRPC at all, such as
+// a login page, which grpc-go v1.85.0 http2_client.go tells in words only.
+func foreignStatus(s *status.Status) (int, bool) {
+	_, rest, found := strings.Cut(s.Message(), "unexpected HTTP status code received from server: ")
+	number, _, _ := strings.Cut(rest, " ")
+	httpStatus, err := strconv.Atoi(number)
+	return httpStatus, found && err == nil
+}
+
+// outcomeOfForeign is about somebody in front of the receiver, who looks at the
+// length of a request and no further.
+func outcomeOfForeign(httpStatus int) export.Outcome {
+	if httpStatus == http.StatusRequestEntityTooLarge {
+		return export.Rejected
+	}
+	if outcome := outcomeOf(httpStatus); outcome == export.Retry {
+		return outcome
+	}
+	return export.Misconfigured
 }
 
 // retryInfo is how long the receiver asks to wait, 0 if it does not say.

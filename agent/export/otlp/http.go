@@ -45,14 +45,23 @@ func (s *httpSender) send(ctx context.Context, request []byte) export.Verdict {
 	req.Header.Set("Content-Type", protobufType)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return export.Verdict{Outcome: export.Retry, Text: unwrapURL(err).Error()}
+		return failed(unwrapURL(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBody))
-	if err != nil {
+	if err != nil && outcomeOf(resp.StatusCode) == export.Acknowledged { // another status says it all
 		return export.Verdict{Outcome: export.Retry, Text: "read answer: " + err.Error()}
 	}
 	return judge(resp, body)
+}
+
+// failed is the verdict where there is no answer of the receiver.
+func failed(err error) export.Verdict {
+	v := export.Verdict{Outcome: export.Retry, Text: err.Error()}
+	if p, ok := errors.AsType[*endpoint.ProxyError](err); ok && outcomeOf(p.Status) != export.Retry {
+		v.Outcome = export.Misconfigured // it has not even seen the records
+	}
+	return v
 }
 
 // unwrapURL takes off the URL of the request, which is not the real one.
@@ -76,6 +85,10 @@ func judge(resp *http.Response, body []byte) export.Verdict {
 			}
 		}
 		return acknowledged(answer, resp.Status)
+	case export.Rejected:
+		if wantsTLS(body) {
+			v.Outcome = export.Misconfigured
+		}
 	case export.Retry:
 		v.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	case export.Misconfigured:
@@ -100,6 +113,17 @@ func outcomeOf(status int) export.Outcome {
 	default:
 		return export.Misconfigured
 	}
+}
+
+// wantsTLS reports whether a status 400 is about http in place of https, in the
+// words of Go's server, of nginx or of Apache: it is not the records that are wrong.
+func wantsTLS(body []byte) bool {
+	for _, words := range []string{"HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled"} {
+		if bytes.Contains(body, []byte(words)) {
+			return true
+		}
+	}
+	return false
 }
 
 // decodeAnswer reads the answer of an OTLP receiver: nothing at all, or its

@@ -77,7 +77,7 @@ func (s *Sink) Name() string { return s.endpoint.Name() }
 // Export implements [export.Sink].
 func (s *Sink) Export(ctx context.Context, batch []export.Record) export.Verdict {
 	v := s.sender.send(ctx, s.encoder.request(batch))
-	v.Text = bounded(redact.Text(v.Text))
+	v.Text = bounded(redact.Text(s.endpoint.Hide(v.Text)))
 	return v
 }
 

@@ -93,7 +93,7 @@ func environment() []string {
 func (p *Process) configuration(cfg Config) []byte {
 	var b bytes.Buffer
 	if cfg.File != "" {
-		fmt.Fprintf(&b, "sources: {auto: false, files: [%q], lookback: all}\n", cfg.File)
+		fmt.Fprintf(&b, "sources: {auto: false, files: [%q], lookback: all}\ncri: {socket: \"off\"}\n", cfg.File)
 	} else {
 		fmt.Fprintf(&b, "host_root: %q\nsources: {lookback: all}\n", cfg.HostRoot)
 	}
@@ -116,6 +116,9 @@ func freeAddress() (string, error) {
 
 // Started is when it was started.
 func (p *Process) Started() time.Time { return p.started }
+
+// Public is the address of its metrics.
+func (p *Process) Public() string { return p.listen }
 
 // Debug is the address of its debug endpoint.
 func (p *Process) Debug() string { return p.debug }

@@ -43,12 +43,15 @@ type Config struct {
 	TLS     TLS
 	// UserAgent names the sender.
 	UserAgent string
-	// Log is told when the headers file cannot be read any more.
+	// Log is told when a file cannot be read any more.
 	Log *slog.Logger
+	// Dialer makes the connections; nil stands for one of the Endpoint's own.
+	Dialer *Dialer
 }
 
 // TLS says whom to trust and who we are. Empty fields stand for the system's
-// authorities and no client certificate.
+// authorities and no client certificate. New connections are made with the files
+// as they are by then.
 type TLS struct {
 	CAFile, CertFile, KeyFile string
 	// Insecure is for a gRPC endpoint that is written without a scheme: no TLS.
@@ -59,7 +62,7 @@ type TLS struct {
 type Endpoint struct {
 	cfg     Config
 	url     *url.URL
-	dial    *dialer
+	dial    *Dialer
 	tls     *tlsFiles
 	headers *headers
 }
@@ -73,13 +76,16 @@ func New(cfg Config) (*Endpoint, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Dialer == nil {
+		cfg.Dialer = &Dialer{}
+	}
 	u, errURL := parse(cfg)
-	certs, errTLS := readTLS(cfg.TLS)
+	certs, errTLS := readTLS(cfg.TLS, cfg.Log)
 	headers, errHeaders := newHeaders(cfg)
 	if err := errors.Join(checkWords(cfg), errURL, errTLS, errHeaders); err != nil {
 		return nil, err
 	}
-	return &Endpoint{cfg: cfg, url: u, dial: newDialer(), tls: certs, headers: headers}, nil
+	return &Endpoint{cfg: cfg, url: u, dial: cfg.Dialer, tls: certs, headers: headers}, nil
 }
 
 // Name is the address without credentials, for people.

@@ -39,6 +39,10 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"timeout", Config{Endpoint: ok, Timeout: -1}, "timeout: got -1ns"},
 		{"header name", Config{Endpoint: ok, Headers: map[string]string{"a b": "c"}}, `headers: "a b" is not the name of a header`},
 		{"header value", Config{Endpoint: ok, Headers: map[string]string{"a": "hunter2\n"}}, "headers: a: its value has characters"},
+		{"header name over gRPC", Config{Endpoint: ok, Protocol: ProtocolGRPC, Headers: map[string]string{"a!b": "c"}}, `headers: "a!b" is not the name of a header that gRPC can send`},
+		{"header value over gRPC", Config{Endpoint: ok, Protocol: ProtocolGRPC, Headers: map[string]string{"a": "hunter2 é"}}, "headers: a: its value has characters that gRPC cannot send"},
+		{"headers file over gRPC", Config{Endpoint: ok, Protocol: ProtocolGRPC, HeadersFile: write("g", "x!: 1")}, "line 1"},
+		{"binary header over gRPC", Config{Endpoint: ok, Protocol: ProtocolGRPC, Headers: map[string]string{"a-bin": "é"}}, ""},
 		{"headers file", Config{Endpoint: ok, HeadersFile: write("h", "x: 1\nhunter2\n")}, "line 2: want Name: value"},
 		{"no headers file", Config{Endpoint: ok, HeadersFile: dir + "/none"}, "headers_file: open"},
 		{"long headers file", Config{Endpoint: ok, HeadersFile: write("long", strings.Repeat("a: b\n", 20_000))}, "larger than"},
@@ -128,9 +132,9 @@ func TestLastAddressWhenDNSFails(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	addr := net.JoinHostPort("localhost", port)
 
-	d := newDialer()
+	d := &Dialer{}
 	var answer error
-	d.lookup = func(context.Context, string) ([]string, error) { return nil, answer }
+	d.Lookup = func(context.Context, string) ([]string, error) { return nil, answer }
 	dial := func() (string, error) {
 		conn, err := d.DialContext(t.Context(), "tcp4", addr)
 		if err != nil {
@@ -152,9 +156,8 @@ func TestLastAddressWhenDNSFails(t *testing.T) {
 }
 
 func TestLookupHasABoundOfItsOwn(t *testing.T) {
-	d := newDialer()
-	d.last["r.example:1"] = "127.0.0.1:1"
-	d.lookup = func(ctx context.Context, _ string) ([]string, error) {
+	d := &Dialer{last: map[string]string{"r.example:1": "127.0.0.1:1"}}
+	d.Lookup = func(ctx context.Context, _ string) ([]string, error) {
 		deadline, ok := ctx.Deadline()
 		if !ok || time.Until(deadline) > lookupTimeout {
 			t.Errorf("deadline: got %v %v", deadline, ok)
@@ -170,7 +173,7 @@ func FuzzParseHeaders(f *testing.F) {
 	f.Add([]byte("Authorization: Bearer x\n# comment\n\nX-A:1"))
 	f.Add([]byte("\x00:\nA:\xff\r\n: :"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		parsed, err := parseHeaders(text)
+		parsed, err := parseHeaders(text, checkHeader)
 		for name, values := range parsed {
 			if err != nil || checkHeader(name, values[0]) != nil {
 				t.Errorf("%q: %q, %v", name, values, err)

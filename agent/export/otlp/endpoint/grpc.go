@@ -12,15 +12,21 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 )
+
+// MaxAnswer bounds an answer over gRPC, in bytes, far above what one to logs
+// needs. It is odd on purpose: grpc-go words its own complaint about an answer
+// like a receiver's about a request, and tells only the bound.
+const MaxAnswer = 256<<10 + 77
 
 // Conn returns a gRPC connection, which is made at its first use. The caller
 // closes it. An HTTP proxy is not used.
 func (e *Endpoint) Conn() (*grpc.ClientConn, error) {
 	creds := insecure.NewCredentials()
 	if e.url.Scheme == "https" {
-		creds = credentials.NewTLS(e.tls.config())
+		creds = renewed{TransportCredentials: credentials.NewTLS(e.tls.config()), files: e.tls}
 	}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
@@ -33,6 +39,10 @@ func (e *Endpoint) Conn() (*grpc.ClientConn, error) {
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
 			MinConnectTimeout: connectTimeout,
 		}),
+		// Does for a dead connection what TCP's own timeouts take too long for.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.WithMaxHeaderListSize(maxAnswerHeader),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxAnswer)),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
 		grpc.WithUnaryInterceptor(e.withHeaders),
@@ -48,10 +58,25 @@ func (e *Endpoint) Conn() (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
+// renewed is TLS with the files as they are at each handshake.
+type renewed struct {
+	credentials.TransportCredentials
+
+	files *tlsFiles
+}
+
+// ClientHandshake implements [credentials.TransportCredentials].
+func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return credentials.NewTLS(r.files.config()).ClientHandshake(ctx, authority, conn)
+}
+
+// Clone implements [credentials.TransportCredentials].
+func (r renewed) Clone() credentials.TransportCredentials { return r }
+
 // withHeaders sends the headers as metadata and bounds the call.
 func (e *Endpoint) withHeaders(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	md := metadata.MD{}
-	for name, values := range e.headers.get() {
+	for name, values := range e.sent() {
 		md.Set(strings.ToLower(name), values...)
 	}
 	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, md), e.cfg.Timeout)

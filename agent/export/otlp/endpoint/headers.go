@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -25,6 +24,7 @@ const maxHeadersFile = 64 << 10
 type headers struct {
 	fixed http.Header
 	file  string
+	check func(name, value string) error
 	log   *slog.Logger
 
 	mu      sync.Mutex
@@ -33,19 +33,14 @@ type headers struct {
 	broken  bool
 }
 
-// stamp tells one state of a file from another, also behind the symbolic links
-// by which Kubernetes swaps the files of a Secret.
-type stamp struct {
-	info    os.FileInfo
-	changed time.Time
-	size    int64
-}
-
 func newHeaders(cfg Config) (*headers, error) {
-	h := &headers{fixed: http.Header{}, file: cfg.HeadersFile, log: cfg.Log}
+	h := &headers{fixed: http.Header{}, file: cfg.HeadersFile, check: checkHeader, log: cfg.Log}
+	if cfg.Protocol == ProtocolGRPC {
+		h.check = checkMetadata
+	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(cfg.Headers)) {
-		if err := checkHeader(name, cfg.Headers[name]); err != nil {
+		if err := h.check(name, cfg.Headers[name]); err != nil {
 			errs = append(errs, fmt.Errorf("headers: %w", err))
 			continue
 		}
@@ -63,7 +58,7 @@ func newHeaders(cfg Config) (*headers, error) {
 func (h *headers) get() http.Header {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.file == "" || !h.stale() {
+	if h.file == "" || !h.seen.changed(h.file) {
 		return h.current
 	}
 	err := h.read()
@@ -72,15 +67,6 @@ func (h *headers) get() http.Header {
 	}
 	h.broken = err != nil
 	return h.current
-}
-
-func (h *headers) stale() bool {
-	info, err := os.Stat(h.file)
-	if err != nil {
-		return true
-	}
-	return !os.SameFile(info, h.seen.info) ||
-		!info.ModTime().Equal(h.seen.changed) || info.Size() != h.seen.size
 }
 
 func (h *headers) read() error {
@@ -100,20 +86,20 @@ func (h *headers) read() error {
 	if len(text) > maxHeadersFile {
 		return fmt.Errorf("headers_file %s: larger than %d bytes", h.file, maxHeadersFile)
 	}
-	parsed, err := parseHeaders(text)
+	parsed, err := parseHeaders(text, h.check)
 	if err != nil {
 		return fmt.Errorf("headers_file %s: %w", h.file, err)
 	}
 	all := h.fixed.Clone()
 	maps.Copy(all, parsed)
 	h.current = all
-	h.seen = stamp{info: info, changed: info.ModTime(), size: info.Size()}
+	h.seen = stamp{info: info}
 	return nil
 }
 
 // parseHeaders reads a header a line, "Name: value". Empty lines and those that
 // begin with # are passed over. Errors do not repeat values.
-func parseHeaders(text []byte) (http.Header, error) {
+func parseHeaders(text []byte, check func(name, value string) error) (http.Header, error) {
 	parsed := http.Header{}
 	n := 0
 	for line := range bytes.Lines(text) {
@@ -127,7 +113,7 @@ func parseHeaders(text []byte) (http.Header, error) {
 			return nil, fmt.Errorf("line %d: want Name: value", n)
 		}
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if err := checkHeader(name, value); err != nil {
+		if err := check(name, value); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 		parsed.Set(name, value)
@@ -141,6 +127,28 @@ func checkHeader(name, value string) error {
 		return fmt.Errorf("%q is not the name of a header", name)
 	case !httpguts.ValidHeaderFieldValue(value):
 		return fmt.Errorf("%s: its value has characters that no header may hold", name)
+	}
+	return nil
+}
+
+// checkMetadata is checkHeader for gRPC, which fails each call over a header that
+// HTTP would carry.
+func checkMetadata(name, value string) error {
+	if err := checkHeader(name, value); err != nil {
+		return err
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return fmt.Errorf("%q is not the name of a header that gRPC can send", name)
+		}
+	}
+	if strings.HasSuffix(strings.ToLower(name), "-bin") { // sent in base64
+		return nil
+	}
+	for _, c := range []byte(value) {
+		if c < ' ' || c > '~' {
+			return fmt.Errorf("%s: its value has characters that gRPC cannot send", name)
+		}
 	}
 	return nil
 }

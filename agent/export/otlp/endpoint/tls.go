@@ -5,53 +5,88 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"sync"
 )
 
-// tlsFiles is a TLS with its authorities read. The client certificate is read
-// for each handshake, since whoever renews it does not restart us.
+// tlsFiles is a TLS with its files read. They are read again when they change,
+// since whoever renews them does not restart us.
 type tlsFiles struct {
-	roots         *x509.CertPool // nil: the system's
-	certFile, key string
+	names TLS
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	seen    map[string]stamp // by file
+	current *tls.Config
+	broken  bool
 }
 
-func readTLS(t TLS) (*tlsFiles, error) {
-	files := &tlsFiles{certFile: t.CertFile, key: t.KeyFile}
+func readTLS(t TLS, log *slog.Logger) (*tlsFiles, error) {
+	f := &tlsFiles{names: t, log: log}
 	if (t.CertFile == "") != (t.KeyFile == "") {
 		return nil, errors.New("tls: cert_file and key_file belong together, one of them is not set")
 	}
-	if t.CertFile != "" {
-		if _, err := files.certificate(nil); err != nil {
-			return nil, err
+	if err := f.read(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// config is for the next connection; the caller must not change it. It is the
+// same one until a file changes. Files that have become unusable, as they are
+// while somebody writes them, leave what was read last.
+func (f *tlsFiles) config() *tls.Config {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.stale() {
+		return f.current
+	}
+	err := f.read()
+	if err != nil && !f.broken {
+		f.log.Error("TLS files cannot be used, still using what was read before", slog.Any("error", err))
+	}
+	f.broken = err != nil
+	return f.current
+}
+
+func (f *tlsFiles) stale() bool {
+	for file, seen := range f.seen {
+		if seen.changed(file) {
+			return true
 		}
 	}
-	if t.CAFile == "" {
-		return files, nil
-	}
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls: read ca_file: %w", err)
-	}
-	files.roots = x509.NewCertPool()
-	if !files.roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("tls: ca_file %s: holds no PEM certificate", t.CAFile)
-	}
-	return files, nil
+	return false
 }
 
-// config is made anew for each user, who may change it.
-func (f *tlsFiles) config() *tls.Config {
-	c := &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}
-	if f.certFile != "" {
-		c.GetClientCertificate = f.certificate
+func (f *tlsFiles) read() error {
+	seen := map[string]stamp{} // from before reading: what changes meanwhile is noticed next time
+	for _, file := range []string{f.names.CAFile, f.names.CertFile, f.names.KeyFile} {
+		if file == "" {
+			continue
+		}
+		if info, err := os.Stat(file); err == nil {
+			seen[file] = stamp{info: info}
+		}
 	}
-	return c
-}
-
-func (f *tlsFiles) certificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(f.certFile, f.key)
-	if err != nil {
-		return nil, fmt.Errorf("tls: read client certificate: %w", err)
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.names.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(f.names.CertFile, f.names.KeyFile)
+		if err != nil {
+			return fmt.Errorf("tls: read client certificate: %w", err)
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	}
-	return &cert, nil
+	if f.names.CAFile != "" {
+		pem, err := os.ReadFile(f.names.CAFile)
+		if err != nil {
+			return fmt.Errorf("tls: read ca_file: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool() // in place of the system's
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("tls: ca_file %s: holds no PEM certificate", f.names.CAFile)
+		}
+	}
+	f.current, f.seen = config, seen
+	return nil
 }

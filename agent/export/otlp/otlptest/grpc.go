@@ -51,13 +51,15 @@ type logsService struct {
 func (s *logsService) Export(ctx context.Context, msg *collogpb.ExportLogsServiceRequest) (*collogpb.ExportLogsServiceResponse, error) {
 	records, problem := decode(msg, time.Now())
 	seen := Request{Header: headerOf(ctx), Records: len(records)}
-	a := s.receiver.next()
+	a := s.receiver.next(records)
 	sleep(ctx, a.Delay)
 
 	reply, err := &collogpb.ExportLogsServiceResponse{}, error(nil)
 	switch {
 	case problem != nil:
 		err = status.Error(codes.InvalidArgument, problem.Error())
+	case ctx.Err() != nil: // the client has given up
+		err = status.FromContextError(ctx.Err()).Err()
 	case a.Close:
 		err = status.Error(codes.Unavailable, "closed")
 	case a.Code != codes.OK:

@@ -56,7 +56,7 @@ func (r *Receiver) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	seen := Request{Header: req.Header.Clone(), Query: req.URL.RawQuery, Records: len(records), Bytes: counted.n}
 
-	a := r.next()
+	a := r.next(records)
 	sleep(req.Context(), a.Delay)
 	if a.Close {
 		r.remember(seen, nil, problem)

@@ -71,6 +71,12 @@ type Answer struct {
 type Config struct {
 	// Address is where to listen; empty for a free port on loopback.
 	Address string
+	// Listener, if set, is where to listen in place of Address, such as one in
+	// memory. The receiver closes it.
+	Listener net.Listener
+	// Judge, if set, answers a good request that no script is left for, by the
+	// records in it. Requests are judged from several goroutines.
+	Judge func(records []Record) Answer
 	// Path that requests must have; /v1/logs if empty.
 	Path string
 	// TLS, if set, is served with.
@@ -108,9 +114,12 @@ func listen(cfg Config, protocol string) (*Receiver, error) {
 	if cfg.Path == "" {
 		cfg.Path = defaultPath
 	}
-	l, err := net.Listen("tcp", cfg.Address)
-	if err != nil {
-		return nil, fmt.Errorf("start OTLP receiver: %w", err)
+	l := cfg.Listener
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", cfg.Address); err != nil {
+			return nil, fmt.Errorf("start OTLP receiver: %w", err)
+		}
 	}
 	return &Receiver{cfg: cfg, listener: l, protocol: protocol, changed: make(chan struct{})}, nil
 }
@@ -219,16 +228,19 @@ func (r *Receiver) wait(ctx context.Context, count func() int, n int) (int, erro
 	}
 }
 
-// next takes the scripted answer to this request.
-func (r *Receiver) next() Answer {
+// next is the answer to a request with these records.
+func (r *Receiver) next(records []Record) Answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.answers) == 0 {
-		return Answer{}
+	if len(r.answers) > 0 {
+		a := r.answers[0]
+		r.answers = r.answers[1:]
+		return a
 	}
-	a := r.answers[0]
-	r.answers = r.answers[1:]
-	return a
+	if r.cfg.Judge != nil && len(records) > 0 {
+		return r.cfg.Judge(records)
+	}
+	return Answer{}
 }
 
 // remember notes a request, and the records in it if it was accepted.
