@@ -1,0 +1,220 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"pullcause/agent/export"
+)
+
+// Append stores records. When it returns nil they survive a crash of the
+// machine; when it fails none of them counts as stored and they should be
+// appended again, later. Only what wraps [ErrDropped] is final. Where the bound
+// is hit, the oldest go first, and those of records that alone are too many.
+func (s *Spool) Append(records []export.Record) error {
+	s.writing.Lock()
+	losses, err := s.append(records)
+	s.writing.Unlock()
+	s.tell(losses)
+	return err
+}
+
+// batch is what one Append writes.
+type batch struct {
+	lines   []byte
+	records int64
+	oldest  time.Time
+	// lost are records that will never be stored, dropped says why.
+	lost    []Loss
+	dropped error
+}
+
+func (s *Spool) append(records []export.Record) ([]Loss, error) {
+	defer s.coder.reset()
+	b := s.encode(records)
+	if b.records == 0 {
+		return b.lost, b.dropped
+	}
+	losses, err := s.store(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.errs[write] = err
+	if err != nil {
+		return losses, err
+	}
+	s.appends++
+	return append(losses, b.lost...), b.dropped
+}
+
+// encode makes lines of records, without those that can never be stored.
+func (s *Spool) encode(records []export.Record) batch {
+	var b batch
+	starts := make([]int, 0, len(records))
+	for i := range records {
+		start := len(s.coder.lines)
+		err := s.coder.appendLine(&records[i])
+		size := len(s.coder.lines) - start
+		switch {
+		case err != nil:
+			err = fmt.Errorf("write spool: record %q: %w; %w", records[i].UID, err, ErrDropped)
+			b.lost = append(b.lost, Loss{Reason: ReasonCorrupt, Records: 1, Detail: err.Error()})
+		case int64(size) > s.cfg.MaxBytes:
+			s.coder.lines = s.coder.lines[:start]
+			err = fmt.Errorf("write spool: record %q: got %d bytes, more than the spool may hold, which is %d; %w",
+				records[i].UID, size, s.cfg.MaxBytes, ErrDropped)
+			b.lost = append(b.lost, Loss{Reason: ReasonFull, Records: 1, Bytes: int64(size), Detail: err.Error()})
+		default:
+			if len(starts) == 0 {
+				b.oldest = records[i].Time
+			}
+			starts = append(starts, start)
+			continue
+		}
+		b.dropped = errors.Join(b.dropped, err)
+	}
+	b.lines, b.records = s.coder.lines, int64(len(starts))
+	s.trim(&b, starts)
+	return b
+}
+
+// trim takes away the oldest records of a batch that alone exceeds the bound.
+func (s *Spool) trim(b *batch, starts []int) {
+	n := 0
+	for n < len(starts) && int64(len(b.lines)-starts[n]) > s.cfg.MaxBytes {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	b.lost = append(b.lost, Loss{
+		Reason: ReasonFull, Records: int64(n), Bytes: int64(starts[n]),
+		Detail: fmt.Sprintf("the oldest of %d records that came together were not stored to keep to %d bytes", len(starts), s.cfg.MaxBytes),
+	})
+	b.lines = b.lines[starts[n]:]
+	b.records -= int64(n)
+}
+
+// store writes a batch to the active segment, or begins one.
+func (s *Spool) store(b batch) ([]Loss, error) {
+	seg, f, losses, err := s.target(int64(len(b.lines)))
+	if err != nil {
+		return losses, err
+	}
+	fresh := f == nil
+	if fresh {
+		if f, err = s.create(seg); err != nil {
+			return losses, fmt.Errorf("write spool: %w", err)
+		}
+	}
+	n, err := f.Write(b.lines)
+	if err == nil && n < len(b.lines) {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil && fresh {
+		err = s.cfg.Files.SyncDir(s.cfg.Dir)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = nil
+	if err == nil && !seg.unreadable {
+		s.grown(seg, f, b)
+		return losses, nil
+	}
+	if err == nil {
+		err = errors.New("the disk does not give back what was written before; a new segment is begun")
+	}
+	s.abandon(seg, f, int64(n))
+	return losses, fmt.Errorf("write spool %s: %w", s.path(seg.first), err)
+}
+
+// target makes room for a number of bytes and returns the segment that they go
+// to; if it has no file yet it is to be created.
+func (s *Spool) target(more int64) (*segment, File, []Loss, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, nil, ErrClosed
+	}
+	s.tidy()
+	losses, err := s.makeRoom(more)
+	if err != nil {
+		return nil, nil, losses, fmt.Errorf("write spool: %w", err)
+	}
+	if s.active != nil && (s.active.unreadable || s.active.size+more > s.cfg.SegmentBytes) {
+		if err := s.seal(); err != nil {
+			s.errs[write] = err
+		}
+	}
+	if s.active == nil {
+		if s.next >= maxNumber {
+			return nil, nil, losses, fmt.Errorf("write spool: no numbers are left; remove the files in %s", s.cfg.Dir)
+		}
+		return &segment{first: s.next}, nil, losses, nil
+	}
+	s.busy = s.active
+	return s.active, s.file, losses, nil
+}
+
+// create makes a segment's file.
+func (s *Spool) create(seg *segment) (File, error) {
+	path := s.path(seg.first)
+	if s.leftover {
+		if err := s.cfg.Files.Remove(path); err == nil || errors.Is(err, fs.ErrNotExist) {
+			s.leftover = false
+		}
+	}
+	f, err := s.cfg.Files.Create(path)
+	if errors.Is(err, fs.ErrNotExist) { // somebody removed the folder
+		if err := s.cfg.Files.MakeDir(s.cfg.Dir); err != nil {
+			return nil, err
+		}
+		f, err = s.cfg.Files.Create(path)
+	}
+	if errors.Is(err, fs.ErrExist) && !s.leftover {
+		return nil, fmt.Errorf("%w: does another process use this folder?", err)
+	}
+	return f, err
+}
+
+// grown takes in what was stored.
+func (s *Spool) grown(seg *segment, f File, b batch) {
+	size := int64(len(b.lines))
+	s.syncs++
+	if s.active != seg {
+		s.syncs++ // of the folder
+		s.segments = append(s.segments, seg)
+		s.active, s.file = seg, f
+	}
+	if seg.records == 0 {
+		seg.oldest = b.oldest
+	}
+	seg.size += size
+	seg.end = seg.size
+	seg.records += b.records
+	s.size += size
+	s.next += b.records
+}
+
+// abandon leaves a segment as it was before a write of n bytes that failed. If
+// they cannot be cut off, they stand behind its end, where nobody reads.
+func (s *Spool) abandon(seg *segment, f File, n int64) {
+	cut := f.Truncate(seg.size) == nil
+	if s.active != seg { // it is new
+		f.Close()
+		s.leftover = s.cfg.Files.Remove(s.path(seg.first)) != nil
+		return
+	}
+	//nolint:errcheck // what it holds is synced but for what is not wanted
+	s.seal()
+	if !cut {
+		seg.size += n
+		s.size += n
+	}
+	s.tidy()
+}

@@ -1,0 +1,122 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// segment is what is known of a segment. Spool.mu guards it.
+type segment struct {
+	first   int64 // number of its first record; its name
+	size    int64 // of the file
+	end     int64 // behind the last record that is stored
+	off     int64 // behind the last one that is acknowledged
+	records int64 // between the two
+	oldest  time.Time
+	// told is where damage was looked at already, damaged how much of that is to
+	// be told.
+	told, damaged int64
+	unreadable    bool // from end on; nothing more must be written there
+	gone          bool
+}
+
+const (
+	ending = ".jsonl"
+	digits = 20
+	// maxNumber bounds the numbers of records, so that sums of them are numbers.
+	maxNumber = 1e18
+)
+
+func fileName(first int64) string { return fmt.Sprintf("%0*d%s", digits, first, ending) }
+
+// number is the first record's of the segment with that name.
+func number(name string) (int64, bool) {
+	if len(name) != digits+len(ending) || name[digits:] != ending {
+		return 0, false
+	}
+	for _, c := range []byte(name[:digits]) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(name[:digits], 10, 64)
+	return n, err == nil && n < maxNumber
+}
+
+func (s *Spool) path(first int64) string { return filepath.Join(s.cfg.Dir, fileName(first)) }
+
+// seal makes the next Append begin a segment.
+func (s *Spool) seal() error {
+	f := s.file
+	s.active, s.file = nil, nil
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// remove removes a segment's file. The caller takes it out of the list.
+func (s *Spool) remove(seg *segment) error {
+	err := s.cfg.Files.Remove(s.path(seg.first))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.errs[remove] = fmt.Errorf("remove segment of spool: %w", err)
+		return s.errs[remove]
+	}
+	s.errs[remove] = nil
+	if s.active == seg {
+		//nolint:errcheck // all that it holds is synced, and not wanted any more
+		s.seal()
+	}
+	seg.gone = true
+	s.size -= seg.size
+	return nil
+}
+
+// tidy removes the segments that are done with. It begins with the oldest and
+// stops at the first that is not, since names tell how many records are in the
+// segment before. One that cannot be removed is tried again next time.
+func (s *Spool) tidy() {
+	kept := s.segments[:0]
+	for i, seg := range s.segments {
+		if seg.records > 0 || seg == s.busy {
+			kept = append(kept, s.segments[i:]...)
+			break
+		}
+		if s.remove(seg) != nil {
+			kept = append(kept, seg)
+		}
+	}
+	clear(s.segments[len(kept):])
+	s.segments = kept
+}
+
+// makeRoom removes the oldest segments until more bytes are within the bound.
+func (s *Spool) makeRoom(more int64) (losses []Loss, err error) {
+	kept := s.segments[:0]
+	for i, seg := range s.segments {
+		if s.size+more <= s.cfg.MaxBytes {
+			kept = append(kept, s.segments[i:]...)
+			break
+		}
+		if err = s.remove(seg); err != nil {
+			kept = append(kept, seg)
+			continue
+		}
+		if seg.records > 0 {
+			losses = append(losses, Loss{
+				Reason: ReasonFull, Records: seg.records, Bytes: seg.end - seg.off,
+				Detail: fmt.Sprintf("the oldest segment, %s, was removed to keep to %d bytes", fileName(seg.first), s.cfg.MaxBytes),
+			})
+		}
+	}
+	clear(s.segments[len(kept):])
+	s.segments = kept
+	if s.size+more <= s.cfg.MaxBytes {
+		return losses, nil
+	}
+	return losses, err
+}
