@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,8 @@ import (
 	"pullcause/agent/detect"
 	"pullcause/agent/enrich"
 	"pullcause/agent/export"
+	"pullcause/agent/export/otlp/endpoint"
+	"pullcause/agent/export/spool"
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
 	"pullcause/logtail/checkpoint"
@@ -42,6 +45,9 @@ type Agent struct {
 	telemetry *telemetry.Provider
 	metrics   *telemetry.Metrics
 	exporter  *export.Exporter
+	dialer    *endpoint.Dialer // of records and metrics
+	spool     *spooler         // nil without a state folder
+	early     []logtail.Loss   // of the spool, before there was a pipeline
 	enricher  *enrich.Enricher
 	pipe      *pipeline
 	sources   *sources
@@ -58,7 +64,7 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	}
 	cfg = cfg.Effective()
 	node := readNode(cfg.HostRoot, cfg.Resource.NodeName)
-	a := &Agent{cfg: cfg, log: deps.Logger, node: node, version: deps.Version}
+	a := &Agent{cfg: cfg, log: deps.Logger, node: node, version: deps.Version, dialer: &endpoint.Dialer{}}
 	if err := a.open(deps); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -67,11 +73,11 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 
 // open makes the parts from the receiver's end to the sources'.
 func (a *Agent) open(deps Deps) (err error) {
-	if a.telemetry, err = openTelemetry(a.cfg, a.node, deps); err != nil {
+	if a.telemetry, err = openTelemetry(a.cfg, a.node, deps, a.dialer); err != nil {
 		return err
 	}
 	a.metrics = a.telemetry.Metrics()
-	sink, err := openSink(a.cfg, a.node, deps, func() enrich.Runtime { return a.enricher.Runtime() })
+	sink, err := openSink(a.cfg, a.node, deps, a.dialer, func() enrich.Runtime { return a.enricher.Runtime() })
 	if err != nil {
 		return err
 	}
@@ -82,14 +88,13 @@ func (a *Agent) open(deps Deps) (err error) {
 		return err
 	}
 	a.enricher = enrich.New(a.enrichConfig())
-	a.exporter = export.Start(sink, export.Config{
-		Endpoint: sink.Name(), Log: a.log,
-		Settled: func(r export.Result, n int) { a.settled(r, n) },
-	})
+	a.exporter = export.Start(sink, a.exportConfig(sink.Name()))
 	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics, a.log)
 	a.pipe.enricher = a.enricher
-	store := checkpoint.Open(a.cfg.Delivery.StateDir)
-	a.positions = &positions{store: store, pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1)}
+	for _, l := range a.early {
+		a.pipe.lost(l)
+	}
+	a.positions = &positions{store: openState(a.cfg.Delivery.StateDir), pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
 	a.pipe.moved = a.positions.note
 	a.sources = &sources{
 		cfg: a.cfg, node: a.node, log: a.log,
@@ -97,6 +102,46 @@ func (a *Agent) open(deps Deps) (err error) {
 		start:   a.positions.load(),
 	}
 	return nil
+}
+
+// exportConfig says how records are delivered, and what keeps them meanwhile.
+func (a *Agent) exportConfig(endpoint string) export.Config {
+	cfg := export.Config{
+		Endpoint: endpoint, Log: a.log, MaxAge: time.Duration(a.cfg.Delivery.MaxAge),
+		Settled: func(r export.Result, n int) { a.settled(r, n) },
+		Back:    func() { a.pipe.poke() }, // there may be losses to tell
+	}
+	if dir := a.cfg.Delivery.StateDir; dir != "" {
+		a.spool = newSpooler(spool.Config{
+			Dir: filepath.Join(dir, "spool"), MaxBytes: int64(a.cfg.Delivery.SpoolBytes), Lost: a.lostSpooled,
+		})
+		cfg.Store = a.spool
+	}
+	return cfg
+}
+
+// openState returns the store of positions and incidents; nil without a folder.
+func openState(dir string) *checkpoint.Store {
+	if dir == "" {
+		return nil
+	}
+	return checkpoint.Open(dir)
+}
+
+// lost notes a loss that has been counted; before there is a pipeline it is kept.
+func (a *Agent) lost(l logtail.Loss) {
+	if a.pipe == nil {
+		a.early = append(a.early, l)
+		return
+	}
+	a.pipe.lost(l)
+}
+
+// lostSpooled counts what the disk has lost of undelivered records.
+func (a *Agent) lostSpooled(l spool.Loss) {
+	n := max(l.Records, 1)
+	a.metrics.Settled(l.Reason, int(n))
+	a.lost(logtail.Loss{Reason: l.Reason, Count: n, Bytes: l.Bytes, Detail: l.Detail})
 }
 
 // enrichConfig says where the node's facts are found and who is told of what happens
@@ -153,7 +198,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.pipe.gather(running) })
 	group.Go(func() error { return a.enricher.Run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {
-		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note}
+		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, passed: a.positions.pass}
 	}
 	group.Go(func() error { return a.sources.run(running) })
 	err := group.Wait()
@@ -189,6 +234,9 @@ func (a *Agent) close() error {
 		a.pipe.stopping.Store(true)
 		errs = append(errs, a.exporter.Shutdown(context.Background()))
 		a.positions.save()
+	}
+	if a.spool != nil {
+		errs = append(errs, a.spool.close())
 	}
 	if a.sources != nil {
 		errs = append(errs, a.sources.watcher.Close())

@@ -91,8 +91,20 @@ func (n *node) write(path, text string) {
 	}
 }
 
-// run starts an agent and returns it and how to stop it.
+// run starts an agent and returns it and how to stop it, which must go well.
 func (n *node) run() (*agent.Agent, func()) {
+	n.t.Helper()
+	a, stop := n.start()
+	return a, func() {
+		n.t.Helper()
+		if err := stop(); err != nil {
+			n.t.Errorf("run: %v", err)
+		}
+	}
+}
+
+// start starts an agent and returns it and how to stop it.
+func (n *node) start() (*agent.Agent, func() error) {
 	n.t.Helper()
 	a, err := agent.New(n.cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard, Version: "test"})
 	if err != nil {
@@ -101,12 +113,9 @@ func (n *node) run() (*agent.Agent, func()) {
 	ctx, cancel := context.WithCancel(n.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
-	return a, func() {
-		n.t.Helper()
+	return a, func() error {
 		cancel()
-		if err := <-ended; err != nil {
-			n.t.Errorf("run: %v", err)
-		}
+		return <-ended
 	}
 }
 

@@ -117,7 +117,9 @@ type MetricsConfig struct {
 
 // DeliveryConfig says what is kept on disk.
 type DeliveryConfig struct {
-	StateDir string `json:"state_dir" help:"folder that keeps how far each log was read"`
+	StateDir   string   `json:"state_dir" help:"folder that keeps how far each log was read, and records that the receiver has not taken; empty keeps nothing"`
+	SpoolBytes ByteSize `json:"spool_bytes" help:"how much of undelivered records is kept on disk, the oldest go first" min:"1MiB" max:"16GiB"`
+	MaxAge     Duration `json:"max_age" help:"records older than this are sent as of now, with their own time in pullcause.original_timestamp" min:"1s" max:"8760h"`
 }
 
 // ServerConfig names the two listeners: one for the cluster, one for people on
@@ -182,7 +184,7 @@ func Default() Config {
 			Logs:    receiver,
 			Metrics: MetricsConfig{ReceiverConfig: receiver, Interval: Duration(time.Minute)},
 		},
-		Delivery: DeliveryConfig{StateDir: "/var/lib/pullcause"},
+		Delivery: DeliveryConfig{StateDir: "/var/lib/pullcause", SpoolBytes: 64 << 20, MaxAge: Duration(20 * time.Hour)},
 		Server:   ServerConfig{Listen: ":9808", Debug: DebugConfig{Listen: "127.0.0.1:9809"}},
 		Resource: ResourceConfig{Attributes: map[string]string{}},
 		Log:      LogConfig{Level: "info", Format: FormatAuto},

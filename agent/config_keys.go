@@ -183,6 +183,8 @@ func (k Key) Want() string {
 	switch k.typ {
 	case reflect.TypeFor[Duration]():
 		return "a duration with its unit, from " + k.min + " to " + k.max
+	case reflect.TypeFor[ByteSize]():
+		return "a size with its unit, from " + k.min + " to " + k.max
 	case reflect.TypeFor[Lookback](): // max is a year: nobody reaches it but by mistake
 		return `a duration with its unit, such as 5m, or "all"`
 	case reflect.TypeFor[[]SystemdUnit]():

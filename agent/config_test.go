@@ -40,7 +40,7 @@ func TestKeys(t *testing.T) {
 		otlp.logs.tls.ca_file otlp.logs.tls.cert_file otlp.logs.tls.key_file otlp.logs.tls.insecure
 		otlp.metrics.endpoint otlp.metrics.protocol otlp.metrics.headers otlp.metrics.headers_file otlp.metrics.compression otlp.metrics.timeout
 		otlp.metrics.tls.ca_file otlp.metrics.tls.cert_file otlp.metrics.tls.key_file otlp.metrics.tls.insecure otlp.metrics.interval
-		delivery.state_dir server.listen server.debug.listen server.debug.pprof
+		delivery.state_dir delivery.spool_bytes delivery.max_age server.listen server.debug.listen server.debug.pprof
 		resource.node_name resource.cluster_name resource.cluster_uid resource.environment resource.attributes
 		log.level log.format`)
 	if diff := cmp.Diff(want, names); diff != "" {

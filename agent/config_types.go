@@ -3,7 +3,9 @@ package agent
 import (
 	"errors"
 	"maps"
+	"math"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,6 +66,49 @@ func (l Lookback) MarshalText() ([]byte, error) {
 		return []byte(lookbackAll), nil
 	}
 	return Duration(l.For).MarshalText()
+}
+
+// ByteSize is a number of bytes that is written "64MiB", "500KB" or "1048576".
+type ByteSize int64
+
+// byteUnits are those that a ByteSize may have, the longest first.
+var byteUnits = [...]struct {
+	name  string
+	bytes int64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1},
+}
+
+// UnmarshalText reads a whole number with or without a unit.
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for _, u := range byteUnits {
+		if rest, ok := strings.CutSuffix(number, u.name); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err == nil && (n < 0 || n > math.MaxInt64/unit) {
+		err = errors.New("out of range")
+	}
+	*b = ByteSize(n * unit)
+	return err
+}
+
+// MarshalText writes the largest unit of 1024 that leaves a whole number.
+func (b ByteSize) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+func (b ByteSize) String() string {
+	for _, u := range [...]struct {
+		name  string
+		bytes int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n := int64(b); n != 0 && n%u.bytes == 0 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(b), 10)
 }
 
 // SourceFile is a log file to follow and who writes it.

@@ -63,3 +63,20 @@ func FuzzConfigText(f *testing.F) {
 		}
 	})
 }
+
+func TestByteSize(t *testing.T) {
+	for in, want := range map[string]string{
+		"64MiB": "64MiB", "64 MiB": "64MiB", "1GiB": "1GiB", "1024KiB": "1MiB", "1MB": "1000000", "500KB": "500000", "1048576": "1MiB", "0": "0", "7B": "7",
+	} {
+		var b ByteSize
+		if err := b.UnmarshalText([]byte(in)); err != nil || b.String() != want {
+			t.Errorf("%q: got %s, %v; want %s", in, b, err, want)
+		}
+	}
+	for _, in := range []string{"", "MiB", "-1MiB", "1.5MiB", "64 megabytes", "64M", "9223372036854775807GiB"} {
+		var b ByteSize
+		if err := b.UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("%q: got %s, want an error", in, b)
+		}
+	}
+}

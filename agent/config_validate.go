@@ -56,7 +56,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs,
 		checkAbsolute("host_root", c.HostRoot),
-		checkAbsolute("delivery.state_dir", c.Delivery.StateDir),
+		checkStateDir(c.Delivery.StateDir),
 		checkSocket("cri.socket", c.CRI.Socket),
 		checkSocket("cri.containerd", c.CRI.Containerd),
 		checkListen("server.listen", c.Server.Listen),
@@ -79,6 +79,10 @@ func (k Key) check(c *Config) error {
 	case Lookback:
 		if !value.All {
 			return k.checkDuration(value.For)
+		}
+	case ByteSize:
+		if value < bound(k.min, parseSize) || value > bound(k.max, parseSize) {
+			return k.wrong(value.String())
 		}
 	case int:
 		if value < bound(k.min, strconv.Atoi) || value > bound(k.max, strconv.Atoi) {
@@ -110,6 +114,19 @@ func checkAbsolute(key, value string) error {
 		return nil
 	}
 	return ConfigError{Key: key, Got: strconv.Quote(value), Want: "an absolute path"}
+}
+
+func parseSize(text string) (size ByteSize, err error) {
+	err = size.UnmarshalText([]byte(text))
+	return size, err
+}
+
+// checkStateDir takes no folder too.
+func checkStateDir(value string) error {
+	if value == "" || path.IsAbs(value) {
+		return nil
+	}
+	return ConfigError{Key: "delivery.state_dir", Got: strconv.Quote(value), Want: "an absolute path, or nothing"}
 }
 
 // checkSocket takes a path or one of the words for finding it and doing without.

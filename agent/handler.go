@@ -16,8 +16,8 @@ type handler struct {
 	ctx    context.Context //nolint:containedctx // see above
 	source string
 	pipe   *pipeline
-	// moved is called when the position has moved.
-	moved func()
+	// passed is called with the bytes that the position has moved.
+	passed func(bytes int64)
 
 	lines    detect.Assembler
 	detector detect.Detector
@@ -67,7 +67,7 @@ func (h *handler) Progress(p logtail.Progress) {
 	}
 	h.pipe.ledger.Reached(pos)
 	h.pipe.metrics.Passed(h.source, p.Lines, p.Bytes)
-	h.moved()
+	h.passed(max(p.Bytes, 1))
 }
 
 // Lost implements [logtail.Handler].

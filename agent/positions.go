@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pullcause/agent/incident"
@@ -13,20 +14,26 @@ import (
 )
 
 // How often the state is stored while it changes: each second, but with many
-// incidents so rarely that writing takes no time worth mentioning.
+// incidents so rarely that writing takes no time worth mentioning. Where only noise was
+// passed, which is all that a quiet node writes, it may be read again: its place is
+// stored seldom, and the disk has nothing to do.
 const (
 	saveEvery    = time.Second
 	savePerBytes = 10 * time.Microsecond // ten seconds for a MiB
+	noiseEvery   = 10 * time.Minute
+	noiseBytes   = 64 << 20 // a second or so to read
 )
 
 // positions stores how far each source is settled, and the incidents as they are
 // there. Where the state folder cannot be written it says so once and the agent
 // goes on: after a restart it then begins with the look-back.
 type positions struct {
-	store *checkpoint.Store
-	pipe  *pipeline
-	log   *slog.Logger
-	moved chan struct{} // cap 1
+	store  *checkpoint.Store
+	pipe   *pipeline
+	log    *slog.Logger
+	moved  chan struct{} // cap 1: something was settled
+	passed chan struct{} // cap 1: so much noise was passed that it is worth storing
+	noise  atomic.Int64  // bytes passed since the last save
 
 	size   int // of the incidents stored last, in bytes
 	failed sync.Once
@@ -36,11 +43,18 @@ type positions struct {
 func (p *positions) run(ctx context.Context) error {
 	timer := time.NewTimer(saveEvery)
 	defer timer.Stop()
+	seldom := time.NewTicker(noiseEvery)
+	defer seldom.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-p.moved:
+		case <-p.passed:
+		case <-seldom.C:
+			if p.noise.Load() == 0 {
+				continue
+			}
 		}
 		timer.Reset(saveEvery + time.Duration(p.size)*savePerBytes)
 		select {
@@ -57,6 +71,7 @@ func (p *positions) save() {
 	if p.store == nil {
 		return
 	}
+	p.noise.Store(0)
 	marks, incidents := p.pipe.state()
 	st := checkpoint.State{Positions: marks}
 	var err error
@@ -80,6 +95,16 @@ func (p *positions) note() {
 	select {
 	case p.moved <- struct{}{}:
 	default:
+	}
+}
+
+// pass notes that a source has passed some bytes.
+func (p *positions) pass(bytes int64) {
+	if p.noise.Add(bytes) >= noiseBytes {
+		select {
+		case p.passed <- struct{}{}:
+		default:
+		}
 	}
 }
 

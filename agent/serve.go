@@ -11,6 +11,9 @@ import (
 	"pullcause/agent/debug"
 	"pullcause/agent/diagnose"
 	"pullcause/agent/enrich"
+	"pullcause/agent/export"
+	"pullcause/agent/export/otlp/endpoint"
+	"pullcause/agent/export/spool"
 	"pullcause/agent/incident"
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
@@ -29,6 +32,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		OpenIncidents: a.pipe.openByCause,
 		InFlight:      a.pipe.inFlight,
 		LastSuccess:   func() time.Time { return a.exporter.Status().LastSuccess },
+		Spool:         a.spooled,
 	})
 	if err := errors.Join(err, a.metrics.ObserveNode(a.nodeNumbers)); err != nil {
 		return err
@@ -41,7 +45,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		Node:   func(ctx context.Context) any { return nodeView{a.node, a.enricher.State(ctx)} },
 		Images: a.enricher.Images, Pulls: a.enricher.Pulls, Hosts: a.enricher.HostsOf,
 		Runtime: a.enricher.Runtime, Cache: a.enricher.CacheReport,
-		Delivery: func() any { return a.exporter.Status() },
+		Delivery: func() any { return a.delivery() },
 		Config:   func() any { return a.cfg.Redacted() },
 		Loops:    a.loops, Ready: a.ready,
 		Pprof: a.cfg.Server.Debug.Pprof,
@@ -56,6 +60,33 @@ func (a *Agent) serve(ctx context.Context) error {
 type nodeView struct {
 	Node
 	enrich.State
+}
+
+// deliveryView is what /debug/delivery shows.
+type deliveryView struct {
+	export.Status
+	Spool *spool.Status `json:"spool,omitempty"` // nil without a state folder
+	// Addresses are those that were connected to for records and metrics, or not; the
+	// newest first.
+	Addresses []endpoint.Dialed `json:"addresses"`
+}
+
+func (a *Agent) delivery() deliveryView {
+	v := deliveryView{Status: a.exporter.Status(), Addresses: append([]endpoint.Dialed{}, a.dialer.Tried()...)}
+	if a.spool != nil {
+		st := a.spool.status()
+		v.Spool = &st
+	}
+	return v
+}
+
+// spooled is how much of undelivered records is on disk, and how much may be.
+func (a *Agent) spooled() (bytes, limit int64) {
+	if a.spool == nil {
+		return 0, 0
+	}
+	st := a.spool.status()
+	return st.Bytes, st.MaxBytes
 }
 
 // nodeNumbers are the node's metrics.

@@ -170,6 +170,14 @@ type delivery struct {
 	LastTry     time.Time        `json:"last_try"`
 	LastSuccess time.Time        `json:"last_success"`
 	NextTry     time.Time        `json:"next_try"`
+	Unstored    string           `json:"unstored"`
+	Spool       *struct {
+		Records  int64     `json:"records"`
+		Bytes    int64     `json:"bytes"`
+		MaxBytes int64     `json:"max_bytes"`
+		Oldest   time.Time `json:"oldest"`
+		Err      string    `json:"err"`
+	} `json:"spool"`
 }
 
 // deliveryRow is the state of delivery for people.
@@ -180,6 +188,9 @@ type deliveryRow struct {
 	Lost                    string // empty if nothing is
 	LastTry, LastSuccess    moment
 	NextTry                 moment
+	Stored                  string // "12 records, 40.0 KiB of 64.0 MiB"; empty if none is
+	Oldest                  moment
+	Trouble                 string // of the disk
 }
 
 // deliveryRow is nil where what delivery tells cannot be read.
@@ -197,6 +208,13 @@ func (p *page) deliveryRow(v any) *deliveryRow {
 		Delivered: count(int(s.Delivered), "record"), Waiting: count(s.Queued, "record"),
 		Lost:    losses(s.Lost),
 		LastTry: p.moment(s.LastTry), LastSuccess: p.moment(s.LastSuccess), NextTry: p.moment(s.NextTry),
+	}
+	if s.Spool != nil {
+		row.Trouble = visible(cmp.Or(s.Spool.Err, s.Unstored), maxLong)
+		if s.Spool.Records > 0 {
+			row.Stored = count(int(s.Spool.Records), "record") + ", " + export.Size(s.Spool.Bytes) + " of " + export.Size(s.Spool.MaxBytes)
+			row.Oldest = p.moment(s.Spool.Oldest)
+		}
 	}
 	if s.Queued > 0 {
 		row.Waiting += ", " + export.Size(s.QueuedBytes)

@@ -30,18 +30,20 @@ func (e *Exporter) run(ctx context.Context) {
 		if len(batch) == 0 {
 			break
 		}
+		e.refresh(batch, time.Now())
 		verdict := e.sink.Export(ctx, batch)
 		var wait time.Duration
 		parts, wait = e.judge(verdict, len(batch), parts)
 		clear(batch) // the records must not outlive their delivery
 		e.pause(ctx, wait)
 	}
+	<-e.kept
 	e.mu.Lock()
 	e.queue.inflight = len(e.queue.items)
 	rest := e.queue.settle()
 	e.openRoom()
 	e.mu.Unlock()
-	e.finish(ShutDown, rest)
+	e.finish(ShutDown, e.keepRest(rest))
 }
 
 // next waits for records. It returns none when there will be no more, or when
@@ -52,20 +54,77 @@ func (e *Exporter) next(ctx context.Context, parts []int, batch []Record) []Reco
 		limit = parts[n-1]
 	}
 	for ctx.Err() == nil {
-		e.mu.Lock()
-		batch = e.queue.lift(limit, batch)
-		closing := e.isClosing()
-		e.mu.Unlock()
-		if len(batch) > 0 || closing {
+		last := e.isClosing() // nothing more comes after what is there now
+		batch, again := e.lift(limit, batch)
+		if len(batch) > 0 || last && !again {
 			return batch
 		}
+		e.sleep(ctx, again)
+	}
+	return nil
+}
+
+// liftAgain is how long to wait for a store that has records but cannot give them.
+const liftAgain = time.Second
+
+// sleep waits until there may be something to send. Where that is sure, it waits for
+// the keeper, or the store, whatever else happens.
+func (e *Exporter) sleep(ctx context.Context, sure bool) {
+	if !sure {
 		select {
 		case <-e.wake:
 		case <-e.closing:
 		case <-ctx.Done():
 		}
+		return
 	}
-	return nil
+	timer := time.NewTimer(liftAgain)
+	defer timer.Stop()
+	select {
+	case <-e.wake:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// lift takes the next batch from the store, which has the oldest, else from memory; again
+// is set if records are on their way from here to there, or the store has some that it
+// cannot give now. Memory is taken from only while the store is empty: see flight.
+func (e *Exporter) lift(limit int, batch []Record) (_ []Record, again bool) {
+	if e.cfg.Store == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.liftQueued(limit, batch), false
+	}
+	e.mu.Lock()
+	moves, keeping := e.moves, e.keeping
+	e.mu.Unlock()
+	if keeping || !e.ackMoved(0) {
+		return batch, true
+	}
+	batch = e.cfg.Store.Next(limit, maxBatchBytes, batch)
+	waiting := len(batch) == 0 && e.cfg.Store.Waiting()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case len(batch) > 0:
+		e.flight = flight{n: len(batch), stored: true}
+		return batch, false
+	case waiting:
+		return batch, true
+	case e.keeping || e.moves != moves:
+		e.poke()
+		return batch, true
+	default:
+		return e.liftQueued(limit, batch), false
+	}
+}
+
+// liftQueued is lift for memory alone; the caller holds mu.
+func (e *Exporter) liftQueued(limit int, batch []Record) []Record {
+	batch = e.queue.lift(limit, batch)
+	e.flight = flight{n: len(batch)}
+	return batch
 }
 
 // judge settles the n records in flight by the receiver's answer. It returns
@@ -74,45 +133,77 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 	if len(parts) > 0 {
 		parts = parts[:len(parts)-1]
 	}
+	over := v.Outcome == Acknowledged || v.Outcome == Rejected && n == 1
 	e.mu.Lock()
-	var settled []*item
-	if v.Outcome == Acknowledged || v.Outcome == Rejected && n == 1 {
-		settled = e.queue.settle()
-	} else {
-		e.queue.putBack()
-	}
-	wait := e.state.note(v)
+	was := e.state.away()
+	f, settled := e.land(over)
+	wait := e.state.note(v, n)
 	e.openRoom()
 	e.mu.Unlock()
 
+	switch {
+	case over && f.moved:
+		e.ackMoved(n)
+	case over && f.stored:
+		e.cfg.Store.Ack(n)
+	}
 	e.tell(v, wait)
 	switch {
 	case v.Outcome == Acknowledged:
-		e.acknowledge(settled, v)
+		e.acknowledge(n, v, settled)
+		if was && e.cfg.Back != nil {
+			e.cfg.Back()
+		}
 	case v.Outcome == Rejected && n == 1:
-		e.finish(Refused, settled)
+		e.count(Refused, 1)
+		e.settleAll(settled, false)
 		e.tellRefused(1, v)
 	case v.Outcome == Rejected:
 		parts = append(parts, n-n/2, n/2)
 	case len(parts) > 0:
 		parts = append(parts, n)
 	}
+	if !over && e.cfg.Store != nil {
+		e.pokeKeeper()
+	}
 	return parts, wait
+}
+
+// land takes the batch off the sink's hands; the caller holds mu. It returns the items
+// that are settled, if it is over with them and they are not in the store.
+func (e *Exporter) land(over bool) (f flight, settled []*item) {
+	f, e.flight = e.flight, flight{}
+	switch {
+	case f.stored:
+		return f, nil
+	case !over:
+		e.queue.putBack()
+		return f, nil
+	}
+	settled = e.queue.settle()
+	if e.keeping {
+		e.settledMeanwhile += len(settled)
+	}
+	return f, settled
 }
 
 // acknowledge finishes a batch, of which the receiver may have refused some
 // records; which ones it does not say.
-func (e *Exporter) acknowledge(items []*item, v Verdict) {
-	refused := min(v.Refused, len(items))
+func (e *Exporter) acknowledge(n int, v Verdict, items []*item) {
+	refused := min(v.Refused, n)
 	if refused > 0 {
 		e.count(Refused, refused)
 		e.tellRefused(refused, v)
 	}
-	if n := len(items) - refused; n > 0 {
-		e.count(Delivered, n)
+	if taken := n - refused; taken > 0 {
+		e.count(Delivered, taken)
 	}
+	e.settleAll(items, true)
+}
+
+func (e *Exporter) settleAll(items []*item, delivered bool) {
 	for _, it := range items {
-		it.settle(true)
+		it.settle(delivered)
 	}
 }
 

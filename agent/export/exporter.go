@@ -31,7 +31,14 @@ type Config struct {
 	// Settled is told what has become of n records. It is called with no lock
 	// held, from several goroutines, and must be quick.
 	Settled func(result Result, n int)
-	Log     *slog.Logger
+	// Store takes what the receiver does not take for a while; nil keeps all in memory.
+	Store Store
+	// MaxAge is the age from which on a record is sent as one of now, since a receiver
+	// may drop what is older than it keeps; 0 is any age.
+	MaxAge time.Duration
+	// Back is called when the receiver takes records again; nil for nobody. See Settled.
+	Back func()
+	Log  *slog.Logger
 }
 
 // Exporter queues records and delivers them from one goroutine. What has
@@ -46,10 +53,22 @@ type Exporter struct {
 	abort   context.CancelFunc
 	stopped chan struct{} // closed when the goroutine has ended
 
-	mu    sync.Mutex
-	queue queue
-	room  chan struct{} // closed when WaitRoom should look again
-	state state
+	keepWake chan struct{} // cap 1: look again when something is to be stored
+	kept     chan struct{} // closed when nothing more is being stored
+
+	mu     sync.Mutex
+	queue  queue
+	flight flight
+	// While records are being stored, settledMeanwhile counts those of them that the
+	// receiver has taken.
+	keeping          bool
+	settledMeanwhile int
+	moves            int           // how often records went from memory to the store
+	owed             int           // records at the beginning of the store that the receiver has
+	keepError        string        // why records cannot be stored
+	keepFailed       time.Time     // when to try again
+	room             chan struct{} // closed when WaitRoom should look again
+	state            state
 }
 
 // Start returns an exporter at work. The caller must Shutdown it.
@@ -65,13 +84,20 @@ func Start(sink Sink, cfg Config) *Exporter {
 	}
 	ctx, abort := context.WithCancel(context.Background())
 	e := &Exporter{
-		sink:    sink,
-		cfg:     cfg,
-		wake:    make(chan struct{}, 1),
-		closing: make(chan struct{}),
-		abort:   abort,
-		stopped: make(chan struct{}),
-		room:    make(chan struct{}),
+		sink:     sink,
+		cfg:      cfg,
+		wake:     make(chan struct{}, 1),
+		closing:  make(chan struct{}),
+		abort:    abort,
+		stopped:  make(chan struct{}),
+		room:     make(chan struct{}),
+		keepWake: make(chan struct{}, 1),
+		kept:     make(chan struct{}),
+	}
+	if cfg.Store != nil {
+		go e.keep(ctx)
+	} else {
+		close(e.kept)
 	}
 	go e.run(ctx)
 	return e
@@ -82,7 +108,7 @@ func Start(sink Sink, cfg Config) *Exporter {
 // receiver has acknowledged the record, with false when it is lost. A nil done
 // is not called.
 func (e *Exporter) Enqueue(r Record, done func(delivered bool)) {
-	it := &item{record: r, size: r.size(), done: done}
+	it := &item{record: r, size: r.size(), at: time.Now(), done: done}
 	if it.size > e.cfg.MaxBytes { // it would push out all others, then itself
 		e.finish(QueueFull, []*item{it})
 		return
@@ -94,22 +120,30 @@ func (e *Exporter) Enqueue(r Record, done func(delivered bool)) {
 		return
 	}
 	e.queue.push(it)
-	dropped := e.queue.shrink(e.cfg.MaxRecords, e.cfg.MaxBytes)
+	var dropped []*item
+	if !e.keeping { // else there will be room in a moment
+		dropped = e.queue.shrink(e.cfg.MaxRecords, e.cfg.MaxBytes)
+	}
+	look := len(e.queue.items) == 1 || e.queue.fuller(e.cfg.MaxRecords/2, e.cfg.MaxBytes/2)
 	e.mu.Unlock()
 	e.poke()
+	if look && e.cfg.Store != nil {
+		e.pokeKeeper()
+	}
 	e.finish(QueueFull, dropped)
 }
 
 // WaitRoom waits while more is queued than keeps the sender busy and the
 // receiver takes what it is sent, so that a reader of a backlog does not outrun
-// a healthy receiver, nor fill memory. It does not wait for one that is away,
-// and ends with ctx.
+// a healthy receiver, nor fill memory. It does not wait for one that is away, but
+// for the disk that takes its place, and ends with ctx.
 func (e *Exporter) WaitRoom(ctx context.Context) error {
 	records := min(2*e.cfg.Batch, e.cfg.MaxRecords*3/4)
 	bytes := min(2*maxBatchBytes, e.cfg.MaxBytes*3/4)
 	for {
 		e.mu.Lock()
-		busy := !e.state.away() && !e.isClosing() && e.queue.fuller(records, bytes)
+		going := !e.state.away() || e.cfg.Store != nil && e.keepError == ""
+		busy := going && !e.isClosing() && e.queue.fuller(records, bytes)
 		room := e.room
 		e.mu.Unlock()
 		if !busy {

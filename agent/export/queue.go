@@ -1,11 +1,15 @@
 package export
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // item is a queued record.
 type item struct {
 	record Record
 	size   int
+	at     time.Time // when it was queued
 	done   func(delivered bool)
 }
 
@@ -42,6 +46,9 @@ func (q *queue) shrink(records, bytes int) []*item {
 	}
 	return q.remove(q.inflight, n)
 }
+
+// all are the items, oldest first; they stay.
+func (q *queue) all() []*item { return slices.Clone(q.items) }
 
 // lift marks up to limit of the oldest items, of maxBatchBytes together but at
 // least one, as in flight and appends their records to batch.

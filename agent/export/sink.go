@@ -52,7 +52,14 @@ const (
 	QueueFull Result = "queue_full"
 	// ShutDown: the agent stopped before the receiver took it.
 	ShutDown Result = "shutdown"
+	// SpoolFull: newer records pushed it out of the store while the receiver was away.
+	SpoolFull Result = "spool_full"
+	// SpoolCorrupt and SpoolUnreadable: the disk gave back something else, or nothing.
+	SpoolCorrupt    Result = "spool_corrupt"
+	SpoolUnreadable Result = "spool_unreadable"
 )
 
 // Results lists all of them.
-func Results() []Result { return []Result{Delivered, Refused, QueueFull, ShutDown} }
+func Results() []Result {
+	return []Result{Delivered, Refused, QueueFull, ShutDown, SpoolFull, SpoolCorrupt, SpoolUnreadable}
+}

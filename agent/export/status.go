@@ -2,12 +2,17 @@ package export
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Status is what /debug/delivery tells of one receiver.
 type Status struct {
 	Endpoint string `json:"endpoint"`
+	// Unstored is why records that wait cannot be stored; empty if they can.
+	Unstored string `json:"unstored,omitempty"`
+	// Recent are the last verdicts, the newest first.
+	Recent []Tried `json:"recent,omitempty"`
 	// Outcome and Answer are the receiver's last verdict; empty before the first.
 	Outcome Outcome `json:"outcome,omitempty"`
 	Answer  string  `json:"answer,omitempty"`
@@ -47,6 +52,7 @@ func (e *Exporter) Status() Status {
 		LastTry:     e.state.lastTry,
 		LastSuccess: e.state.lastSuccess,
 		NextTry:     e.state.nextTry,
+		Unstored:    e.keepError, Recent: e.state.newest(),
 	}
 	for _, r := range Results() {
 		if r != Delivered {
@@ -81,15 +87,17 @@ type state struct {
 	lastTry, lastSuccess time.Time
 	nextTry              time.Time
 	settled              map[Result]int64
+	recent               []Tried // the newest last
 	// told is the outcome that was logged last; the exporter's goroutine alone
 	// looks at it.
 	told Outcome
 }
 
 // note takes in a verdict and says how long to wait after it.
-func (s *state) note(v Verdict) time.Duration {
+func (s *state) note(v Verdict, records int) time.Duration {
 	s.verdict = v
 	s.lastTry = time.Now()
+	s.remember(Tried{At: s.lastTry, Outcome: v.Outcome, Answer: v.Text, Records: records, Times: 1})
 	s.nextTry = time.Time{}
 	switch v.Outcome {
 	case Acknowledged:
@@ -111,6 +119,41 @@ func (s *state) note(v Verdict) time.Duration {
 	}
 	s.nextTry = s.lastTry.Add(wait)
 	return wait
+}
+
+// Tried is what a receiver made of a batch, or of several in a row that it answered
+// alike.
+type Tried struct {
+	At      time.Time `json:"at"` // the last one
+	Outcome Outcome   `json:"outcome"`
+	Answer  string    `json:"answer,omitempty"`
+	Records int       `json:"records"` // of all of them
+	Times   int       `json:"times"`
+}
+
+// maxTried is how many verdicts are remembered.
+const maxTried = 10
+
+// remember keeps a verdict; one that is like the last is added to it.
+func (s *state) remember(t Tried) {
+	if n := len(s.recent); n > 0 {
+		last := &s.recent[n-1]
+		if last.Outcome == t.Outcome && last.Answer == t.Answer {
+			last.At, last.Records, last.Times = t.At, last.Records+t.Records, last.Times+1
+			return
+		}
+		if n == maxTried {
+			s.recent = slices.Delete(s.recent, 0, 1)
+		}
+	}
+	s.recent = append(s.recent, t)
+}
+
+// newest are the remembered verdicts, the newest first.
+func (s *state) newest() []Tried {
+	tried := slices.Clone(s.recent)
+	slices.Reverse(tried)
+	return tried
 }
 
 func (s *state) count(result Result, n int) {

@@ -21,6 +21,8 @@ type Gauges struct {
 	InFlight func() int
 	// LastSuccess is when the receiver last acknowledged; zero if never.
 	LastSuccess func() time.Time
+	// Spool is how many bytes of undelivered records are on disk, and how many may be.
+	Spool func() (bytes, limit int64)
 }
 
 // Observe registers what the gauges read. It is called once.
@@ -41,6 +43,8 @@ func (m *Metrics) Observe(g Gauges) error {
 	open := integer("pullcause_incidents_open", "Open incidents, by cause.")
 	inFlight := integer("pullcause_pulls_in_flight", "Pulls that have begun and not ended.")
 	last := number("pullcause_export_last_success_timestamp_seconds", "When the receiver last acknowledged records, as Unix time; 0 if never.")
+	spooled := integer("pullcause_spool_bytes", "Undelivered records on disk, in bytes.")
+	limit := integer("pullcause_spool_limit_bytes", "How many bytes of undelivered records may be on disk; 0 without a state folder.")
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -59,8 +63,11 @@ func (m *Metrics) Observe(g Gauges) error {
 		}
 		o.ObserveInt64(inFlight, int64(g.InFlight()))
 		o.ObserveFloat64(last, unix(g.LastSuccess()))
+		bytes, most := g.Spool()
+		o.ObserveInt64(spooled, bytes)
+		o.ObserveInt64(limit, most)
 		return nil
-	}, up, lag, open, inFlight, last)
+	}, up, lag, open, inFlight, last, spooled, limit)
 	return err
 }
 

@@ -47,6 +47,7 @@ var lostReasons = [...]string{
 	logtail.LostRecordTooLong, logtail.LostVacuumed, logtail.LostCorrupt, logtail.LostUnsupported,
 	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted,
 	string(export.Refused), string(export.QueueFull), string(export.ShutDown),
+	string(export.SpoolFull), string(export.SpoolCorrupt), string(export.SpoolUnreadable),
 }
 
 // pullSeconds are the bounds of the histogram of pull durations, in seconds;

@@ -42,6 +42,7 @@ func open(t *testing.T, cfg Config) *Provider {
 		},
 		OpenIncidents: func() map[diagnose.Cause]int { return map[diagnose.Cause]int{diagnose.DNS: 2} },
 		InFlight:      func() int { return 3 },
+		Spool:         func() (bytes, limit int64) { return 4096, 64 << 20 },
 		LastSuccess:   func() time.Time { return time.UnixMilli(1_780_000_000_500) },
 	})
 	if err != nil {
@@ -105,6 +106,8 @@ func TestNames(t *testing.T) {
 		"# TYPE pullcause_source_lag_seconds gauge",
 		"# TYPE pullcause_source_lines_total counter",
 		"# TYPE pullcause_source_up gauge",
+		"# TYPE pullcause_spool_bytes gauge",
+		"# TYPE pullcause_spool_limit_bytes gauge",
 	}
 	if diff := cmp.Diff(want, scrape(t, p, "^# TYPE pullcause_")); diff != "" {
 		t.Errorf("families (-want +got):\n%s", diff)

@@ -21,7 +21,7 @@ func TestEveryKeyEverywhere(t *testing.T) {
 		"otlp.logs.endpoint": "https://logs/in", "otlp.metrics.endpoint": "https://metrics/in",
 		"otlp.logs.tls.insecure": "true", "otlp.metrics.tls.insecure": "true",
 		"sources.journal.units": "a.service,b.service", "sources.journal.identifiers": "a,b",
-		"sources.lookback": "all", "incidents.max_open": "7", "sources.auto": "false", "server.debug.pprof": "true",
+		"sources.lookback": "all", "incidents.max_open": "7", "delivery.spool_bytes": "2MiB", "sources.auto": "false", "server.debug.pprof": "true",
 	}
 	for _, key := range agent.Keys() {
 		t.Run(key.Name, func(t *testing.T) {

@@ -1,0 +1,81 @@
+package agent_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pullcause/agent"
+)
+
+// Without a folder nothing is stored; what the receiver had not taken is read again by
+// the next run.
+func TestWithoutStateFolder(t *testing.T) {
+	n := newNode(t)
+	n.cfg.Delivery.StateDir = ""
+	n.cfg.Pulls.JoinWindow = agent.Duration(20 * time.Millisecond)
+	good := n.cfg.OTLP.Logs.Endpoint
+	n.cfg.OTLP.Logs.Endpoint = "http://127.0.0.1:1/v1/logs"
+	a, end := n.start()
+	n.write(n.containerd, fmt.Sprintf(containerdLines, "v1"))
+	waitFor(t, "the record to wait", func() bool {
+		return strings.Contains(get(t, "http://"+a.DebugAddr()+"/debug/delivery"), `"queued": 1`)
+	})
+	if err := end(); err == nil || !strings.Contains(err.Error(), "1 were not delivered") {
+		t.Errorf("got %v, want an error that tells of it", err)
+	}
+	n.cfg.OTLP.Logs.Endpoint = good
+	_, stop := n.run()
+	defer stop()
+	if got := n.waitImage("registry.example.com/team/app:v1"); got.Name == "" {
+		t.Error("it did not come")
+	}
+}
+
+// What waits on disk is delivered by the next run, in the order in which it happened and
+// once, though the lines are not read again.
+func TestSpoolOutlivesTheAgent(t *testing.T) {
+	n := newNode(t)
+	n.cfg.Pulls.JoinWindow = agent.Duration(20 * time.Millisecond)
+	good := n.cfg.OTLP.Logs.Endpoint
+	n.cfg.OTLP.Logs.Endpoint = "http://127.0.0.1:1/v1/logs"
+	a, stop := n.run()
+	for _, tag := range []string{"v1", "v2", "v3"} {
+		n.write(n.containerd, fmt.Sprintf(containerdLines, tag))
+	}
+	waitFor(t, "the records to be stored", func() bool {
+		return strings.Contains(get(t, "http://"+a.DebugAddr()+"/debug/delivery"), `"records": 3`)
+	})
+	stop() // it lost nothing, so it ends well
+	if err := os.Remove(n.containerd); err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.OTLP.Logs.Endpoint = good
+	_, stop = n.run()
+	defer stop()
+	var got []string
+	for _, r := range n.wait(3) {
+		image, _ := r.Attributes["pullcause.image.tag"].(string)
+		got = append(got, image)
+	}
+	if strings.Join(got, " ") != "v1 v2 v3" {
+		t.Errorf("got %v", got)
+	}
+	waitFor(t, "the spool to be empty", func() bool {
+		left, err := filepath.Glob(filepath.Join(n.cfg.Delivery.StateDir, "spool", "*"))
+		return err == nil && len(left) == 0
+	})
+}
+
+// waitFor waits until it is so.
+func waitFor(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
