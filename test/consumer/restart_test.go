@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -190,11 +191,7 @@ func (w *witness) count() int { return len(w.acknowledged()) }
 func (w *witness) acknowledged() map[string]time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	acked := make(map[string]time.Time, len(w.acked))
-	for uid, at := range w.acked {
-		acked[uid] = at
-	}
-	return acked
+	return maps.Clone(w.acked)
 }
 
 // statusWriter remembers the status of an answer.

@@ -4,9 +4,14 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"pullcause/test/lab"
 )
@@ -51,6 +56,62 @@ func TestIdle(t *testing.T) {
 	if limit := look / 1000; took[0] > limit {
 		t.Errorf("%s of processor time in %s, want at most %s", took[0], look, limit)
 	}
+	quiet(t, node, with, look)
+}
+
+// quiet writes lines that tell of no pull, as every node does, and counts what the agent
+// writes meanwhile.
+func quiet(t *testing.T, node *lab.Node, agent *process, look time.Duration) {
+	t.Helper()
+	log, err := os.OpenFile(node.LogFile, os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	defer log.Close()
+	time.Sleep(2 * time.Second) // what the answers before have brought about is over
+	before, files := written(t, agent), stateFiles(t, agent)
+	for began := time.Now(); time.Since(began) < look; time.Sleep(100 * time.Millisecond) {
+		_, err := fmt.Fprintf(log, "time=%q level=info msg=\"container event discarded\" container=0 type=CONTAINER_STOPPED_EVENT\n", time.Now().UTC().Format(time.RFC3339Nano))
+		must(t, err)
+	}
+	after := written(t, agent)
+	t.Logf("with 10 lines a second for %s: %d calls of write, %d bytes to storage", look, after[0]-before[0], after[1]-before[1])
+	if after[1] != before[1] { // Go wakes its threads by a write
+		t.Errorf("%d bytes to storage, want none", after[1]-before[1])
+	}
+	if diff := cmp.Diff(files, stateFiles(t, agent)); diff != "" {
+		t.Errorf("files of the state (-before +after):\n%s", diff)
+	}
+}
+
+// written are the calls of write that an agent has made, and the bytes that went to
+// storage because of it (proc_pid_io(5)).
+func written(t *testing.T, p *process) (numbers [2]int64) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.cmd.Process.Pid))
+	must(t, err)
+	for i, name := range []string{"syscw: ", "\nwrite_bytes: "} {
+		_, rest, _ := strings.Cut(string(text), name)
+		if _, err := fmt.Sscan(rest, &numbers[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return numbers
+}
+
+// stateFiles are the files of an agent's state and when each was written.
+func stateFiles(t *testing.T, p *process) map[string]time.Time {
+	t.Helper()
+	files := map[string]time.Time{}
+	must(t, filepath.WalkDir(p.state, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			files[path] = info.ModTime()
+		}
+		return err
+	}))
+	return files
 }
 
 func total(calls map[string]int64) (n int64) {

@@ -69,7 +69,8 @@ func TestDelivery(t *testing.T) {
 	group.Go(func() error { return front.comeAndGo(ctx) })
 	k := &reaper{
 		rng: rand.New(rand.NewPCG(seed, 6)), state: state,
-		cfg: agentproc.Config{Binary: binary(t, dir), Dir: dir, File: log, Endpoint: front.url, JoinWindow: 50 * time.Millisecond,
+		cfg: agentproc.Config{
+			Binary: binary(t, dir), Dir: dir, File: log, Endpoint: front.url, JoinWindow: 50 * time.Millisecond,
 			// Lines are held for less long, or no life would be long enough to be done with any.
 			Env: []string{"PULLCAUSE_SOURCES_POLL=50ms"},
 		},
@@ -180,7 +181,8 @@ func (f *fate) count(is func(uids map[string]int) bool) (n int) {
 
 func (f *fate) arrived() int { return f.count(func(map[string]int) bool { return true }) }
 func (f *fate) split() int   { return f.count(func(uids map[string]int) bool { return len(uids) > 1 }) }
-func (f *fate) twice() int   { return f.count(func(uids map[string]int) bool { return sum(uids) > 1 }) }
+
+func (f *fate) twice() int { return f.count(func(uids map[string]int) bool { return sum(uids) > 1 }) }
 
 // duplicates is how many records came beyond one of each image.
 func (f *fate) duplicates() (n int) {
@@ -244,7 +246,7 @@ func newFront(t *testing.T, receiver string, rng *rand.Rand) *front {
 			proxy.ServeHTTP(w, r)
 		}
 	})}
-	go server.Serve(l) //nolint:errcheck // ends with Close
+	go server.Serve(l)
 	t.Cleanup(func() { _ = server.Close() })
 	f.url = "http://" + l.Addr().String() + path
 	return f
