@@ -198,7 +198,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.pipe.gather(running) })
 	group.Go(func() error { return a.enricher.Run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {
-		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, passed: a.positions.pass}
+		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note, passed: a.positions.pass}
 	}
 	group.Go(func() error { return a.sources.run(running) })
 	err := group.Wait()

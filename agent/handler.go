@@ -16,8 +16,11 @@ type handler struct {
 	ctx    context.Context //nolint:containedctx // see above
 	source string
 	pipe   *pipeline
-	// passed is called with the bytes that the position has moved.
+	// moved is called when the position has come to another file, passed with the bytes
+	// that it has moved in one.
+	moved  func()
 	passed func(bytes int64)
+	stream string
 
 	lines    detect.Assembler
 	detector detect.Detector
@@ -67,6 +70,11 @@ func (h *handler) Progress(p logtail.Progress) {
 	}
 	h.pipe.ledger.Reached(pos)
 	h.pipe.metrics.Passed(h.source, p.Lines, p.Bytes)
+	if pos.Stream != h.stream { // that must be known, or after a rotation nobody knows what was read
+		h.stream = pos.Stream
+		h.moved()
+		return
+	}
 	h.passed(max(p.Bytes, 1))
 }
 

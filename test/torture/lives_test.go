@@ -62,8 +62,7 @@ func (k *keeper) firstPosition(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		files, err := os.ReadDir(filepath.Join(k.cfg.Dir, "state"))
-		if err == nil && len(files) > 0 {
+		if _, err := os.Stat(filepath.Join(k.cfg.Dir, "state", "state.json")); err == nil {
 			return nil
 		}
 		select {
