@@ -214,6 +214,56 @@ func TestDamagedSpool(t *testing.T) {
 	}
 }
 
+// TestDamagedState cuts and flips bits of the stored positions and incidents, and of their
+// copy from before: the agent starts, says so, and what the log has still arrives.
+func TestDamagedState(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while; run without -short")
+	}
+	damages := map[string]func([]byte) []byte{
+		"cut":      func(text []byte) []byte { return text[:len(text)/2] },
+		"empty":    func([]byte) []byte { return nil },
+		"zeros":    func(text []byte) []byte { return make([]byte, len(text)) },
+		"bit flip": func(text []byte) []byte { text[0] ^= 4; return text },
+	}
+	for name, change := range damages {
+		t.Run(name, func(t *testing.T) {
+			s := newStation(t, "16m")
+			s.start()
+			s.fail(50)
+			s.arrive(50)
+			time.Sleep(3 * time.Second) // it is stored, twice
+			s.agent.Kill()
+			for _, file := range []string{"state.json", "state.json.bak", "images.json"} {
+				path := filepath.Join(s.cfg.Dir, "state", file)
+				text, err := os.ReadFile(path)
+				if errors.Is(err, os.ErrNotExist) {
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, change(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.start()
+			s.fail(10)
+			s.arrive(60)
+			if s.fate.split() > 0 {
+				t.Errorf("%d came under several uids", s.fate.split())
+			}
+			if !strings.Contains(logOf(s), "the stored state cannot be used") {
+				t.Error("the log does not tell of it")
+			}
+			if err := s.agent.Stop(); err != nil {
+				t.Error(err)
+			}
+			s.agent = nil
+		})
+	}
+}
+
 // spooled is how many records are on disk.
 func (s *station) spooled() int {
 	s.t.Helper()
