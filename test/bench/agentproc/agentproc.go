@@ -155,8 +155,12 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
-// Stop asks the agent to end and waits for that, at most 10 s.
+// Stop asks the agent to end and waits for that, at most 10 s. One that has only just been
+// started is given the time to hear it.
 func (p *Process) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = p.Ready(ctx) //nolint:errcheck // then it is stopped as it is
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		<-p.ended
 		return fmt.Errorf("the agent ended before it was stopped: %w; see %s", p.err, p.log.Name())
