@@ -144,6 +144,12 @@ func (c *content) object(off uint64, typ uint8, n int) (b []byte, size uint64, e
 	if b, err = c.read(off, n); err != nil {
 		return nil, 0, err
 	}
+	if b[0] == 0 && c.inWindow(off) { // it was read before the object was written
+		c.forget()
+		if b, err = c.read(off, n); err != nil {
+			return nil, 0, err
+		}
+	}
 	size = binary.LittleEndian.Uint64(b[8:])
 	if b[0] != typ {
 		return nil, 0, corrupt(off, "got type %d, want %d", b[0], typ)
