@@ -1,7 +1,8 @@
 # pullcause tells why a Kubernetes node cannot pull images. `make` lists the targets.
 
 BIN      := $(CURDIR)/bin
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# --abbrev: else the length follows the number of objects in the clone, and the image's digest with it.
+VERSION  ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo devel)
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
@@ -31,6 +32,15 @@ test: ## run all tests that need nothing but Go
 
 e2e: build ## pull with real containerds from registries that fail (root, Linux)
 	set -e; for m in $(filter-out .,$(MODULES)); do (cd $$m && go test -count=1 -v -timeout 60m $(E2EFLAGS) ./...); done
+
+chart: ## check the Helm chart and the manifests made of it (CHARTFLAGS=-update makes them)
+	cd test/chart && go test -count=1 ./... $(CHARTFLAGS)
+
+image: ## build the image for amd64 and arm64 and an SBOM of each, without a container engine (IMAGEFLAGS=--push=HOST/NAME:TAG)
+	cd test/image && go run ./cmd/image build $(IMAGEFLAGS)
+
+release: ## make the files of a release in bin/release, on the commit of a tag (RELEASEFLAGS=--snapshot: on any)
+	cd test/image && go run ./cmd/image release $(RELEASEFLAGS)
 
 lint: $(GOLANGCI) ## check format and code
 	$(call eachmodule,$(GOLANGCI) run ./...)
@@ -63,11 +73,11 @@ ci: lint vet vuln ## all of it, the long ones in short; CI runs this
 	$(MAKE) fuzz FUZZTIME=5s
 	$(MAKE) e2e
 	$(MAKE) bench BENCHFLAGS=-short
-	GOOS=linux GOARCH=arm64 $(GOBUILD) -o $(BIN)/pullcause-arm64 ./cmd/pullcause
+	$(MAKE) release RELEASEFLAGS=--snapshot
 
 $(BIN)/golangci-lint-%:
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$* && mv $(BIN)/golangci-lint $@
 $(BIN)/govulncheck-%:
 	GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$* && mv $(BIN)/govulncheck $@
 
-.PHONY: help build demo test e2e lint fmt vet vuln fuzz bench torture ci
+.PHONY: help build demo test e2e chart image release lint fmt vet vuln fuzz bench torture ci

@@ -83,9 +83,27 @@ func TestCommands(t *testing.T) {
 			case strings.Contains(command, "pullcause run"):
 				checkRun(t, binary, command)
 			case strings.Contains(command, "pullcause explain"): // on files of the reader's
+			case strings.HasPrefix(command, "helm install "):
+				checkHelm(t, strings.Fields(command))
 			default:
 				t.Errorf("cannot check %q", command)
 			}
+		}
+	}
+}
+
+// checkHelm looks for the chart and the values that a command names; test/chart does the
+// rest.
+func checkHelm(t *testing.T, words []string) {
+	t.Helper()
+	values := read(t, filepath.Join(words[3], "values.yaml"))
+	for i, word := range words {
+		if word != "--set" {
+			continue
+		}
+		section, _, _ := strings.Cut(words[i+1], ".")
+		if !strings.Contains(values, "\n"+section+":") {
+			t.Errorf("the chart has no value %s", words[i+1])
 		}
 	}
 }
