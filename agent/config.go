@@ -48,7 +48,7 @@ type JournalConfig struct {
 // CRIConfig says how the container runtime is asked what the node has.
 type CRIConfig struct {
 	Socket     string   `json:"socket" help:"the runtime's CRI socket: auto finds it, off does without, or a path below host_root"`
-	Containerd string   `json:"containerd" help:"containerd's own services, at the same socket: auto uses them where they are, off does without"`
+	Containerd string   `json:"containerd" help:"containerd's own services, at the same socket: auto uses them where they are, off does without" enum:"auto,off"`
 	Timeout    Duration `json:"timeout" help:"how long one question to the runtime may take" min:"10ms" max:"1m"`
 }
 

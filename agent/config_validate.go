@@ -57,8 +57,7 @@ func (c Config) Validate() error {
 	errs = append(errs,
 		checkAbsolute("host_root", c.HostRoot),
 		checkStateDir(c.Delivery.StateDir),
-		checkSocket("cri.socket", c.CRI.Socket),
-		checkSocket("cri.containerd", c.CRI.Containerd),
+		checkSocket(c.CRI.Socket),
 		checkListen("server.listen", c.Server.Listen),
 		checkListen("server.debug.listen", c.Server.Debug.Listen),
 		c.Server.checkDistinct(),
@@ -130,11 +129,11 @@ func checkStateDir(value string) error {
 }
 
 // checkSocket takes a path or one of the words for finding it and doing without.
-func checkSocket(key, value string) error {
+func checkSocket(value string) error {
 	if value == enrich.Auto || value == enrich.Off || path.IsAbs(value) {
 		return nil
 	}
-	return ConfigError{Key: key, Got: strconv.Quote(value), Want: "auto, off or an absolute path"}
+	return ConfigError{Key: "cri.socket", Got: strconv.Quote(value), Want: "auto, off or an absolute path"}
 }
 
 func checkListen(key, value string) error {

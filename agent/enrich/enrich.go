@@ -35,7 +35,8 @@ type Config struct {
 	HostRoot string
 	// Node is the node's name, OS and Arch its platform.
 	Node, OS, Arch string
-	// Socket is CRI's, Containerd that of containerd's own services: a path, [Auto] or [Off].
+	// Socket is CRI's: a path, [Auto] or [Off]. Containerd says whether its own services
+	// are used where they are, at the same socket: [Auto] or [Off].
 	Socket, Containerd string
 	// Timeout is how long one call to the runtime may take.
 	Timeout time.Duration

@@ -35,8 +35,8 @@ const (
 	reportEvery = time.Hour
 )
 
-// known are the sockets of runtimes, in the order in which they are looked for
-// (facts of the distributions: kubeadm and most others; k3s and RKE2,
+// knownSockets are those of runtimes, in the order in which they are looked for
+// (kubeadm and most others; k3s and RKE2,
 // docs.k3s.io/advanced; k0s, docs.k0sproject.io/stable/runtime; microk8s,
 // canonical/microk8s microk8s-resources/default-args/containerd; CRI-O,
 // cri-o/cri-o docs/crio.8.md; cri-dockerd, Mirantis/cri-dockerd packaging/systemd).

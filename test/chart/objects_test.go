@@ -57,6 +57,7 @@ func kinds() map[string]func() any {
 		"networking.k8s.io/v1/NetworkPolicy":      func() any { return new(networking.NetworkPolicy) },
 		"monitoring.coreos.com/v1/PodMonitor":     func() any { return new(monitoring.PodMonitor) },
 		"monitoring.coreos.com/v1/PrometheusRule": func() any { return new(monitoring.PrometheusRule) },
+
 		"security.openshift.io/v1/SecurityContextConstraints": func() any { return new(constraints) },
 	}
 }
