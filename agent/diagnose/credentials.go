@@ -69,7 +69,7 @@ func forbidden(e evidence) verdict {
 	case kind == acr:
 		v.remedy = "The identity may not pull: az aks update --attach-acr NAME, or grant it AcrPull on the registry."
 	default:
-		v.remedy = "The registry knows who asks and says no. Grant that account the right to pull " + quoted(pathOf(e.image())) + ", or use another pull secret."
+		v.remedy = "The registry knows who asks and says no. Grant that account the right to pull " + quoted(RepositoryOf(e.image())) + ", or use another pull secret."
 	}
 	return v
 }

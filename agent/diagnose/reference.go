@@ -18,7 +18,7 @@ func invalidReference(e evidence) verdict {
 	}
 	if e.found(detect.UppercaseReference) || hasUpperPath(e.image()) {
 		v.detail = detailUppercase
-		v.remedy = "Write the repository in lower case: " + quoted(strings.ToLower(pathOf(e.image()))) + "."
+		v.remedy = "Write the repository in lower case: " + quoted(strings.ToLower(RepositoryOf(e.image()))) + "."
 	}
 	return v
 }
@@ -26,14 +26,15 @@ func invalidReference(e evidence) verdict {
 // hasUpperPath reports whether the name, without tag and digest, has upper case
 // letters behind the host.
 func hasUpperPath(image string) bool {
-	path := pathOf(image)
+	path := RepositoryOf(image)
 	if host, rest, found := strings.Cut(path, "/"); found && strings.ContainsAny(host, ".:") {
 		path = rest
 	}
 	return path != strings.ToLower(path)
 }
 
-func pathOf(image string) string {
+// RepositoryOf is a name of an image without its tag and digest.
+func RepositoryOf(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
 		return image[:colon]
@@ -105,12 +106,12 @@ func manifestNotFound(e evidence) verdict {
 	switch {
 	case e.code("name_unknown"), e.found(detect.RepositoryUnknown):
 		v.detail = detailRepository
-		v.remedy = "The registry has no repository " + quoted(pathOf(e.image())) + ". Correct the name, or push the image there."
+		v.remedy = "The registry has no repository " + quoted(RepositoryOf(e.image())) + ". Correct the name, or push the image there."
 	case strings.Contains(e.image(), "@sha256:") || strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:"):
 		v.detail = detailDigest
-		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls " + quoted(pathOf(e.image())) + "."
+		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls " + quoted(RepositoryOf(e.image())) + "."
 	default:
-		v.remedy = "The tag does not exist in the registry. List those that do: crane ls " + quoted(pathOf(e.image())) + "; then correct the tag or push it."
+		v.remedy = "The tag does not exist in the registry. List those that do: crane ls " + quoted(RepositoryOf(e.image())) + "; then correct the tag or push it."
 	}
 	return v
 }
@@ -124,7 +125,7 @@ func notFoundOrDenied(e evidence) verdict {
 	if e.found(detect.NoBasicAuth) || !ambiguous && !e.found(detect.DeniedOrAbsent) {
 		return verdict{}
 	}
-	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that the repository " + quoted(pathOf(e.image())) +
+	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that the repository " + quoted(RepositoryOf(e.image())) +
 		" exists and, if it is private, give the pod a pull secret that may read it: " + pullSecret(e)}
 	return v
 }

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/distribution/reference"
-
 	"pullcause/agent/diagnose"
 	"pullcause/cri"
 )
@@ -53,7 +51,7 @@ func (i *images) set(list []cri.Image, now time.Time) (changed bool) {
 		}
 		for _, name := range image.Tags {
 			byName[name] = n
-			repo := repository(name)
+			repo := diagnose.RepositoryOf(name)
 			byRepo[repo] = append(byRepo[repo], name)
 		}
 	}
@@ -74,15 +72,6 @@ func firstName(i cri.Image) string {
 	return i.ID
 }
 
-// repository is a name without tag and digest.
-func repository(name string) string {
-	name, _, _ = strings.Cut(name, "@")
-	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
-		return name[:colon]
-	}
-	return name
-}
-
 // lookup tells what there is of a normalised reference; nil if images are not known.
 func (i *images) lookup(ref string) *diagnose.Cache {
 	i.mu.Lock()
@@ -97,7 +86,7 @@ func (i *images) lookup(ref string) *diagnose.Cache {
 			c.Platforms = []string{p.String()}
 		}
 	}
-	for _, tag := range i.byRepo[repository(ref)] {
+	for _, tag := range i.byRepo[diagnose.RepositoryOf(ref)] {
 		if tag != ref && len(c.OtherTags) < diagnose.MaxOtherTags {
 			c.OtherTags = append(c.OtherTags, tag)
 		}
@@ -140,17 +129,19 @@ func (i *images) all() Images {
 	return all
 }
 
-// count is the number of images and of their bytes.
-func (i *images) count() (n int, bytes uint64, known bool) {
-	all := i.all()
-	return len(all.Images), all.Bytes, !all.AsOf.IsZero()
+// known reports whether images were ever listed.
+func (i *images) known() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return !i.asOf.IsZero()
 }
 
-// normalised is a reference as the runtimes write it; empty if it is none.
-func normalised(image string) string {
-	named, err := reference.ParseDockerRef(image)
-	if err != nil {
-		return ""
+// count is the number of images and of their bytes.
+func (i *images) count() (n int, bytes uint64, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, image := range i.list {
+		bytes += image.Size
 	}
-	return named.String()
+	return len(i.list), bytes, !i.asOf.IsZero()
 }

@@ -38,29 +38,9 @@ func listed(t *testing.T, list ...cri.Image) *images {
 func tagged(id string, tags ...string) cri.Image {
 	image := cri.Image{ID: id, Tags: tags, Size: 1000}
 	for _, tag := range tags {
-		image.Digests = append(image.Digests, repository(tag)+"@"+sum)
+		image.Digests = append(image.Digests, diagnose.RepositoryOf(tag)+"@"+sum)
 	}
 	return image
-}
-
-func TestNormalised(t *testing.T) {
-	for image, want := range map[string]string{
-		"nginx":                              "docker.io/library/nginx:latest",
-		"nginx:1.27":                         "docker.io/library/nginx:1.27",
-		"index.docker.io/library/nginx:1.27": "docker.io/library/nginx:1.27",
-		"acme/app":                           "docker.io/acme/app:latest",
-		"r.test:5000/app:v1":                 "r.test:5000/app:v1",
-		"r.test:5000/app@" + sum:             "r.test:5000/app@" + sum,
-		"r.test/app:v1@" + sum:               "r.test/app@" + sum, // as runtimes have it: the digest says all
-		"r.test/Upper":                       "",
-		"":                                   "",
-		"https://r.test/app":                 "",
-		"r.test/app:v1 && reboot":            "",
-	} {
-		if got := normalised(image); got != want {
-			t.Errorf("%s: got %q, want %q", image, got, want)
-		}
-	}
 }
 
 func TestRepository(t *testing.T) {
@@ -72,7 +52,7 @@ func TestRepository(t *testing.T) {
 		"r.test/app:v1@" + sum:         "r.test/app",
 		"":                             "",
 	} {
-		if got := repository(name); got != want {
+		if got := diagnose.RepositoryOf(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}

@@ -263,7 +263,7 @@ func (e *Enricher) list(ctx context.Context, client *cri.Client) (ok bool) {
 		return false // Features tells of it
 	}
 	e.askFilesystem(ctx)
-	first := e.images.all().AsOf.IsZero()
+	first := !e.images.known()
 	if e.images.set(list, time.Now()) {
 		e.store()
 	}
