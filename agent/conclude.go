@@ -76,7 +76,7 @@ func (p *pipeline) conclude(it waiter, facts enrich.Facts, now time.Time) {
 		return
 	}
 	p.lingering.add(it.hold, now.Add(p.linger))
-	p.poke()
+	p.pokeIfDue()
 }
 
 // unfit takes an image that turned out not to run here after its pull was concluded.

@@ -104,6 +104,11 @@ func (p *pipeline) add(signals []detect.Signal, now time.Time) {
 			p.enricher.PullBegan()
 		}
 	}
+	p.pokeIfDue()
+}
+
+// pokeIfDue has turn called sooner where something is due before it would be.
+func (p *pipeline) pokeIfDue() {
 	if due, ok := p.due(); ok && due.Before(p.next) {
 		p.next = due
 		p.poke()
