@@ -122,6 +122,7 @@ func TestNotReadyYet(t *testing.T) {
 	until(t, "the image", func() bool { return has(e, nginx) })
 	until(t, "the name of the runtime", func() bool { return e.Runtime().Name == "containerd" })
 	until(t, "a subscriber", func() bool { return s.Publish("/images/update") == 1 })
+	until(t, "the report", func() bool { reports, _, _ := w.all(); return len(reports) > 0 })
 	if reports, _, _ := w.all(); len(reports) != 1 {
 		t.Errorf("got %d reports of the cache, want 1", len(reports))
 	}
@@ -133,6 +134,7 @@ func TestReconnect(t *testing.T) {
 	s := serve(t, path, containerd(nginx))
 	e, w, _ := enricher(t, at(path))
 	until(t, "the first list", func() bool { return has(e, nginx) })
+	until(t, "the report", func() bool { reports, _, _ := w.all(); return len(reports) > 0 }) // just after it
 	s.Close()
 	until(t, "the loss", func() bool { return e.Runtime().State == enrich.RuntimeUnavailable })
 	s = serve(t, path, containerd(redis))
