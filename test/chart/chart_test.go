@@ -132,11 +132,12 @@ func TestObjects(t *testing.T) {
 
 // What kubectl apply -k does, for each folder.
 func TestKustomize(t *testing.T) {
-	folders, err := filepath.Glob(deployDir + "/manifests/*/")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob(deployDir + "/manifests/*/kustomization.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no folders: %v", err)
 	}
-	for _, folder := range append(folders, deployDir+"/manifests") {
+	for _, file := range append(files, deployDir+"/manifests/kustomization.yaml") {
+		folder := filepath.Dir(file)
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 			if err != nil {
