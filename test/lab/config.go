@@ -20,6 +20,28 @@ const (
 	innerDir  = "/var/lib/lab"
 )
 
+// Where containerd has its socket and its configuration where there is a kubelet,
+// which is where every node has them. The lab's own folders are bound there.
+const (
+	nodeRun = "/run/containerd"
+	nodeEtc = "/etc/containerd"
+)
+
+// run is the folder of containerd's socket, etc that of its configuration, as containerd sees them.
+func (o Options) run() string {
+	if o.Kubelet.Path != "" {
+		return nodeRun
+	}
+	return innerDir + "/run"
+}
+
+func (o Options) etc() string {
+	if o.Kubelet.Path != "" {
+		return nodeEtc
+	}
+	return innerDir + "/etc"
+}
+
 // progressTimeout is how long a layer may make no progress; the default is 5 m.
 const progressTimeout = "4s"
 
@@ -34,10 +56,10 @@ const (
 // disabled would write outside of the lab's folder.
 const configV3 = `version = 3
 root = "{{.Root}}"
-state = "{{.Dir}}/run/state"
+state = "{{.Run}}/state"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
-  address = "{{.Dir}}/run/containerd.sock"
+  address = "{{.Run}}/containerd.sock"
 [debug]
   format = "{{.LogFormat}}"
 [plugins.'io.containerd.cri.v1.images']
@@ -46,14 +68,14 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri",
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
     sandbox = "{{.PauseImage}}"
   [plugins.'io.containerd.cri.v1.images'.registry]
-    config_path = "{{.Dir}}/etc/certs.d"
+    config_path = "{{.Etc}}/certs.d"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ["{{.Dir}}/cni/bin"]
     conf_dir = "{{.Dir}}/cni/net.d"
 [plugins.'io.containerd.transfer.v1.local']
-  config_path = "{{.Dir}}/etc/certs.d"
+  config_path = "{{.Etc}}/certs.d"
   [[plugins.'io.containerd.transfer.v1.local'.unpack_config]]
     platform = "linux/{{.Arch}}"
     snapshotter = "native"
@@ -61,10 +83,10 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri",
 
 const configV2 = `version = 2
 root = "{{.Root}}"
-state = "{{.Dir}}/run/state"
+state = "{{.Run}}/state"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
-  address = "{{.Dir}}/run/containerd.sock"
+  address = "{{.Run}}/containerd.sock"
 [debug]
   format = "{{.LogFormat}}"
 [plugins."io.containerd.grpc.v1.cri"]
@@ -73,7 +95,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "native"
   [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "{{.Dir}}/etc/certs.d"
+    config_path = "{{.Etc}}/certs.d"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{{.Dir}}/cni/bin"
     conf_dir = "{{.Dir}}/cni/net.d"
@@ -118,6 +140,11 @@ func writeConfig(dir string, trusted []byte, o Options) error {
 	for host, text := range hostsFiles(o.Containerd) {
 		files["etc/certs.d/"+host+"/hosts.toml"] = text
 	}
+	if o.ControlPlane.dir != "" {
+		if err := writePodNetwork(dir, o.ControlPlane); err != nil {
+			return err
+		}
+	}
 	return writeFiles(dir, files)
 }
 
@@ -137,7 +164,7 @@ func containerdConfig(o Options) (string, error) {
 	}
 	var config strings.Builder
 	err := template.Must(template.New("config.toml").Parse(source)).Execute(&config, map[string]string{
-		"Root": innerRoot, "Dir": innerDir, "LogFormat": format, "Arch": runtime.GOARCH,
+		"Root": innerRoot, "Dir": innerDir, "Run": o.run(), "Etc": o.etc(), "LogFormat": format, "Arch": runtime.GOARCH,
 		"ProgressTimeout": timeout, "PauseImage": pauseImage,
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ func writeHostRoot(root string, o Options) error {
 		"etc/hostname":               "node-a\n",
 	}
 	for host, text := range hostsFiles(o.Containerd) {
-		files[innerDir+"/etc/certs.d/"+host+"/hosts.toml"] = text
+		files[o.etc()+"/certs.d/"+host+"/hosts.toml"] = text
 	}
 	for name, text := range files {
 		if err := writeFile(filepath.Join(root, name), text); err != nil {

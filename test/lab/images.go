@@ -82,6 +82,19 @@ func (g *registry) push(reference, arch string, size int) error {
 	return remote.Write(ref, image, remote.WithTransport(direct{g.good}))
 }
 
+// PushIndex puts images of several platforms into the registries, under a name such as
+// "registry.lab.test/team/web:1.0".
+func (n *Node) PushIndex(reference string, index v1.ImageIndex) error {
+	ref, err := name.ParseReference(reference)
+	if err == nil {
+		err = remote.WriteIndex(ref, index, remote.WithTransport(direct{n.internet.registry.good}))
+	}
+	if err != nil {
+		return fmt.Errorf("push %s: %w", reference, err)
+	}
+	return nil
+}
+
 // pushForeign pushes an index without an image for this platform.
 func (g *registry) pushForeign(reference string) error {
 	image, err := g.image(reference, foreignArch, smallLayer)

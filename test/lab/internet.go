@@ -53,6 +53,7 @@ func sites(kubelet bool) []site {
 		{"plain.lab.test", "198.51.100.53", plainHTTP},
 		{pauseHost, "198.51.100.60", pauses},
 		{"proxy.lab.test", "198.51.100.70", proxy},
+		{ReceiverName, receiverAddress, nothing},
 	}
 }
 

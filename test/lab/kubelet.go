@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -43,6 +44,9 @@ func (n *Node) startKubelet(ctx context.Context, k Kubelet) error {
 		return fmt.Errorf("start kubelet: %w", err)
 	}
 	script := becomeKubelet
+	if n.Cluster != nil {
+		script += " --kubeconfig=" + innerDir + strings.TrimPrefix(n.Cluster.Kubeconfig, n.Dir)
+	}
 	if n.journald != nil {
 		script = joinRootGroup + script
 	}

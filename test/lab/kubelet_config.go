@@ -15,7 +15,7 @@ const (
 	manifestsDir = "etc/kubernetes/manifests"
 	kubeletYAML  = "etc/kubelet.yaml"
 	dockerJSON   = "etc/docker.json"
-	varLogDir    = "log"
+	varLogDir    = "host/var/log"
 )
 
 // kubeletRoot is the size in bytes of the file system below /var/lib where there
@@ -25,17 +25,19 @@ const kubeletRoot = 1 << 30
 // nodeAddress is the node's own.
 const nodeAddress = "198.51.100.1"
 
-// kubeletConfig is that of a kubelet without an API server, on a node without CNI
-// whose control groups it leaves alone. Back-off of pulls cannot be set: it is 10 s
+// kubeletConfig is that of a kubelet whose node's control groups it leaves alone.
+// Without an API server it has no CNI either. Back-off of pulls cannot be set: it is 10 s
 // at first and 5 m at last.
 const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 staticPodPath: {{.Dir}}/{{.Manifests}}
 fileCheckFrequency: 5s
-containerRuntimeEndpoint: unix://{{.Dir}}/run/containerd.sock
-enableServer: false
-address: 127.0.0.1
-authentication: {anonymous: {enabled: false}, webhook: {enabled: false}}
+containerRuntimeEndpoint: unix://{{.Run}}/containerd.sock
+enableServer: {{.Cluster}}
+address: {{if .Cluster}}{{.Address}}{{else}}127.0.0.1{{end}}
+authentication: {anonymous: {enabled: {{.Cluster}}}, webhook: {enabled: false}}
+clusterDNS: [{{.DNS}}]
+clusterDomain: cluster.local
 authorization: {mode: AlwaysAllow}
 volumePluginDir: /var/lib/kubelet/volumeplugins
 makeIPTablesUtilChains: false
@@ -80,6 +82,7 @@ func kubeletFiles(o Options) (map[string]string, error) {
 	var config strings.Builder
 	err := template.Must(template.New("kubelet.yaml").Parse(kubeletConfig)).Execute(&config, map[string]any{
 		"Dir": innerDir, "Manifests": manifestsDir, "LogFormat": format, "Parallel": parallel, "PullQPS": o.PullQPS,
+		"Run": o.run(), "Cluster": o.ControlPlane.dir != "", "Address": nodeAddress, "DNS": nameserverAddress,
 		"ImageVolumes": o.Kubelet.Minor < 35, // from then on they are there
 	})
 	if err != nil {
@@ -109,13 +112,17 @@ func kubeletFiles(o Options) (map[string]string, error) {
 // enterWithKubelet makes the file system that both containerd and the kubelet see,
 // and runs containerd as process 2 of a PID namespace: when this shell ends, all
 // that was started on the node ends with it. Its arguments are those of enter and
-// the folder of the kubelet. Files below /run and /var/log are the lab's own, and
-// of /proc/sys nothing can be changed.
+// the folder of the kubelet. Files below /run and /var/log are the lab's own, those of
+// /etc are covered by its own, and of /proc/sys nothing can be changed.
 const enterWithKubelet = makeVarLib + `
 mkdir /var/lib/kubelet-bin /var/lib/kubelet
 cp ` + innerDir + "/" + dockerJSON + ` /var/lib/kubelet/config.json
 mount --bind "$4" /var/lib/kubelet-bin
 mount -t tmpfs -o mode=755 tmpfs /run
+mkdir ` + nodeRun + ` /run/log
+mount --bind "` + innerDir + `/run" ` + nodeRun + `
+[ ! -d "` + innerDir + `/host/run/log" ] || mount --bind "` + innerDir + `/host/run/log" /run/log
+mount -t overlay -o lowerdir="` + innerDir + `/host/etc:/etc" overlay /etc
 resolv=$(readlink -m /etc/resolv.conf)
 mkdir -p "$(dirname "$resolv")"
 [ -e "$resolv" ] || : >"$resolv"
@@ -133,6 +140,7 @@ trap 'kill -TERM $child' TERM
 while kill -0 $child 2>/dev/null; do wait $child || :; done
 `
 
-// becomeKubelet is what the kubelet's process does in the namespaces of containerd.
+// becomeKubelet is what the kubelet's process does in the namespaces of containerd; flags
+// may follow.
 const becomeKubelet = `exec /var/lib/kubelet-bin/kubelet --config=` + innerDir + "/" + kubeletYAML +
 	` --hostname-override=` + nodeName + ` --node-ip=` + nodeAddress

@@ -33,6 +33,9 @@ type Options struct {
 	// Kubelet is one to look after static pods; none if zero. See [BuildKubelet] and
 	// [Node.AddPod]. It writes to a log of its own, in the same way as containerd.
 	Kubelet Kubelet
+	// ControlPlane makes a cluster of the node; none if zero. See [BuildControlPlane]. It wants
+	// a Kubelet, and gives pods a network of their own, from which they reach what the node does.
+	ControlPlane ControlPlane
 	// MaxParallelPulls is how many pulls the kubelet asks for at a time: 0 and 1 are one
 	// after the other, as is its default.
 	MaxParallelPulls int
@@ -70,6 +73,8 @@ type Node struct {
 	Socket string
 	// Containerd is the program that runs.
 	Containerd Containerd
+	// Cluster is the cluster that the node is; nil if there is no control plane.
+	Cluster *Cluster
 
 	logf     func(format string, args ...any)
 	pace     time.Duration
@@ -162,6 +167,11 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 		}
 	}
 	n.logf("containerd %s answers after %s", version, time.Since(began).Round(time.Millisecond))
+	if o.ControlPlane.dir != "" {
+		if err := errors.Join(n.forwardBetweenPods(), n.startCluster(ctx, o.ControlPlane)); err != nil {
+			return err
+		}
+	}
 	if o.Kubelet.Path == "" {
 		return nil
 	}
@@ -209,6 +219,9 @@ func (n *Node) shutDown() error {
 	}
 	if n.process != nil {
 		errs = append(errs, n.process.stop(), removeControlGroups(n.runningContainers()))
+	}
+	if n.Cluster != nil {
+		errs = append(errs, n.Cluster.stop())
 	}
 	if n.journald != nil {
 		errs = append(errs, n.journald.stop())
