@@ -7,6 +7,7 @@ require (
 	go.opentelemetry.io/proto/otlp v1.11.1
 	google.golang.org/protobuf v1.36.12
 	pullcause v0.0.0
+	pullcause/test/lab v0.0.0
 )
 
 require (
@@ -19,9 +20,12 @@ require (
 	github.com/containerd/ttrpc v1.2.9 // indirect
 	github.com/dchest/siphash v1.2.3 // indirect
 	github.com/distribution/reference v0.6.0 // indirect
+	github.com/docker/cli v29.7.2+incompatible // indirect
+	github.com/docker/docker-credential-helpers v0.9.3 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/google/go-containerregistry v0.22.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.31.0 // indirect
 	github.com/klauspost/compress v1.20.4 // indirect
@@ -56,4 +60,7 @@ require (
 	k8s.io/cri-api v0.37.2 // indirect
 )
 
-replace pullcause => ../..
+replace (
+	pullcause => ../..
+	pullcause/test/lab => ../lab
+)
