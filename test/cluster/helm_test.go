@@ -4,13 +4,15 @@ package cluster
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"pullcause/test/lab"
 )
 
 const (
@@ -29,11 +31,8 @@ var helmProgram = sync.OnceValues(func() (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	build := exec.Command("go", "install", "-trimpath", "-ldflags", "-s -w", "helm.sh/helm/v4/cmd/helm@"+helmVersion)
-	build.Dir = os.TempDir() // outside of any module
-	build.Env = append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", errors.New(build.String() + ": " + err.Error() + "\n" + string(out))
+	if err := lab.GoInstall(context.Background(), dir, "-s -w", "helm.sh/helm/v4/cmd/helm@"+helmVersion); err != nil {
+		return "", err
 	}
 	return path, nil
 })

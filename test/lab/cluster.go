@@ -37,7 +37,7 @@ func (n *Node) startCluster(ctx context.Context, c ControlPlane) error {
 	began := time.Now()
 	n.Cluster = &Cluster{dir: filepath.Join(n.Dir, "cluster"), node: n}
 	n.Cluster.Kubeconfig = filepath.Join(n.Cluster.dir, "kubeconfig")
-	if err := n.Cluster.start(ctx, c); err != nil {
+	if err := errors.Join(n.forwardBetweenPods(), n.Cluster.start(ctx, c)); err != nil {
 		return fmt.Errorf("start cluster: %w", err)
 	}
 	n.logf("the API server %s is ready after %s", c.Version, time.Since(began).Round(time.Millisecond))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -103,23 +102,16 @@ func (c ControlPlane) build(ctx context.Context, logf func(string, ...any)) erro
 }
 
 func (c ControlPlane) buildPlugins(ctx context.Context, logf func(string, ...any)) error {
-	args := []string{"install", "-trimpath", "-ldflags", "-s -w"}
-	there := 0
+	packages, there := []string{}, 0
 	for plugin, pkg := range cniPlugins() {
 		if _, err := os.Stat(filepath.Join(c.plugins, plugin)); err == nil {
 			there++
 		}
-		args = append(args, pkg+"@"+pluginsVersion)
+		packages = append(packages, pkg+"@"+pluginsVersion)
 	}
 	if there == len(cniPlugins()) {
 		return nil
 	}
 	logf("building CNI plugins %s from their module into %s: the first time only", pluginsVersion, c.plugins)
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = os.TempDir() // outside of any module
-	cmd.Env = append(os.Environ(), "GOBIN="+c.plugins, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", cmd, err, lastOf(out, 2000))
-	}
-	return nil
+	return GoInstall(ctx, c.plugins, "-s -w", packages...)
 }

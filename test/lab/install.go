@@ -42,15 +42,10 @@ func Build(ctx context.Context, bin string, logf func(string, ...any)) (Containe
 	logf("building containerd %s from its module into %s: the first time only, one or two minutes on two cores", builtVersion, dir)
 	began := time.Now()
 	const module = "github.com/containerd/containerd/v2"
-	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath",
-		"-ldflags", "-s -w -X "+module+"/version.Version=v"+builtVersion,
-		module+"/cmd/containerd@v"+builtVersion,
-		module+"/cmd/containerd-shim-runc-v2@v"+builtVersion)
-	// Outside of any module, so that no go.mod but containerd's own has a say.
-	cmd.Dir = os.TempDir()
-	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return Containerd{}, fmt.Errorf("build containerd: %s: %w\n%s", cmd, err, lastOf(out, 2000))
+	err = GoInstall(ctx, dir, "-s -w -X "+module+"/version.Version=v"+builtVersion,
+		module+"/cmd/containerd@v"+builtVersion, module+"/cmd/containerd-shim-runc-v2@v"+builtVersion)
+	if err != nil {
+		return Containerd{}, fmt.Errorf("build containerd: %w", err)
 	}
 	logf("built containerd in %s", time.Since(began).Round(time.Second))
 	return inspect(ctx, path)

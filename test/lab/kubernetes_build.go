@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -71,29 +70,4 @@ func kubernetesFlags(version string) string {
 	minor, _, _ := strings.Cut(rest, ".")
 	return fmt.Sprintf("-s -w -X %[1]s.gitVersion=v%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s",
 		"k8s.io/component-base/version", version, major, minor)
-}
-
-// goBuild builds a static program, and puts it into place when it is whole.
-func goBuild(ctx context.Context, dir, program, linkerFlags, pkg string) error {
-	unfinished := program + ".unfinished"
-	if _, err := goRun(ctx, dir, "build", "-trimpath", "-ldflags", linkerFlags, "-o", unfinished, pkg); err != nil {
-		return err
-	}
-	return os.Rename(unfinished, program)
-}
-
-// goRun runs the go command in dir and returns what it prints.
-func goRun(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off")
-	out, err := cmd.Output()
-	if err != nil {
-		var complaints []byte
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			complaints = lastOf(exit.Stderr, 2000)
-		}
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, complaints)
-	}
-	return out, nil
 }

@@ -126,8 +126,27 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	return n, nil
 }
 
-func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
-	began := time.Now()
+// bringUp makes what a node is surrounded by, and starts what runs on it.
+func (n *Node) bringUp(ctx context.Context, o Options) error {
+	if err := n.surround(ctx, o); err != nil {
+		return err
+	}
+	if err := n.runContainerd(ctx, o); err != nil {
+		return err
+	}
+	if o.ControlPlane.dir != "" {
+		if err := n.startCluster(ctx, o.ControlPlane); err != nil {
+			return err
+		}
+	}
+	if o.Kubelet.Path == "" {
+		return nil
+	}
+	return n.startKubelet(ctx, o.Kubelet)
+}
+
+// surround makes network, internet, files and journal.
+func (n *Node) surround(ctx context.Context, o Options) (err error) {
 	if n.ns, err = newNamespace(); err != nil {
 		return err
 	}
@@ -147,11 +166,21 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if o.Journal {
-		if n.journald, err = startJournald(ctx, n.HostRoot); err != nil {
-			return err
-		}
+		n.journald, err = startJournald(ctx, n.HostRoot)
 	}
-	if err := n.runContainerd(ctx, o); err != nil {
+	return err
+}
+
+// runContainerd runs containerd with its output in the file or the journal, and returns when
+// it answers.
+func (n *Node) runContainerd(ctx context.Context, o Options) error {
+	began := time.Now()
+	out, err := n.openOutput(ctx)
+	if err != nil {
+		return fmt.Errorf("start containerd: %w", err)
+	}
+	defer out.Close() // containerd has its own
+	if n.process, err = n.startContainerd(out, o); err != nil {
 		return err
 	}
 	if n.cri, err = dialCRI(n.Socket); err != nil {
@@ -167,26 +196,7 @@ func (n *Node) bringUp(ctx context.Context, o Options) (err error) {
 		}
 	}
 	n.logf("containerd %s answers after %s", version, time.Since(began).Round(time.Millisecond))
-	if o.ControlPlane.dir != "" {
-		if err := errors.Join(n.forwardBetweenPods(), n.startCluster(ctx, o.ControlPlane)); err != nil {
-			return err
-		}
-	}
-	if o.Kubelet.Path == "" {
-		return nil
-	}
-	return n.startKubelet(ctx, o.Kubelet)
-}
-
-// runContainerd runs containerd with its output in the file or the journal.
-func (n *Node) runContainerd(ctx context.Context, o Options) error {
-	out, err := n.openOutput(ctx)
-	if err != nil {
-		return fmt.Errorf("start containerd: %w", err)
-	}
-	defer out.Close() // containerd has its own
-	n.process, err = n.startContainerd(out, o)
-	return err
+	return nil
 }
 
 func (n *Node) openOutput(ctx context.Context) (*os.File, error) {
