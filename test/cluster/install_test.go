@@ -37,10 +37,12 @@ func TestInstall(t *testing.T) {
 	c.checkTold(t, receiver) // what failed before, too
 	c.tryAgain(t, receiver)
 	c.checkEndpoints(t, pod)
+	c.checkMirrors(t, receiver)
 
+	c.makeToken(t, "first")
 	t.Logf("%s", c.helm(t, append([]string{
 		"upgrade", "pullcause", chart, "--namespace", namespace, "--wait", "--timeout=2m",
-		"--set-string", "image.tag=2", "--set", "hostNetwork=true", "--set", "config.log.level=debug",
+		"--set-string", "image.tag=2", "--set", "hostNetwork=true", "--set", "config.log.level=debug", "--set", "otlp.headersSecret=" + tokenSecret,
 	}, values...)...))
 	pod = c.agentPod(t)
 	if pod.Spec.Containers[0].Image != imageName+":2" || !pod.Spec.HostNetwork {
@@ -48,7 +50,11 @@ func TestInstall(t *testing.T) {
 	}
 	checkPod(t, pod, false)
 	c.tryAgain(t, receiver)
+	checkToken(t, receiver, "first")
 	c.checkEndpoints(t, pod)
+	c.changeToken(t, "second")
+	c.tryAgain(t, receiver)
+	checkToken(t, receiver, "second")
 
 	t.Logf("%s", c.helm(t, "rollback", "pullcause", "1", "--namespace", namespace, "--wait", "--timeout=2m"))
 	pod = c.agentPod(t)

@@ -4,11 +4,13 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -140,4 +142,36 @@ func (c *cluster) checkTold(t *testing.T, r *otlptest.Receiver) {
 		t.Errorf("%d records of %d attempts, want %d", len(records), len(different), failures)
 	}
 	t.Logf("%d failed pulls, %d records: %s", failures, len(records), strings.TrimSpace(records[0].Body))
+}
+
+// checkMirrors has a pod want an image that is to come from mirrors, and looks for what the node's
+// configuration says of the hosts.
+func (c *cluster) checkMirrors(t *testing.T, r *otlptest.Receiver) {
+	t.Helper()
+	const image = "registry.corp.lab.test/team/mirrored:1.0"
+	_, err := c.client.CoreV1().Pods(shop).Create(t.Context(), &core.Pod{
+		ObjectMeta: meta.ObjectMeta{Name: "mirrored"},
+		Spec:       core.PodSpec{Containers: []core.Container{{Name: "app", Image: image}}},
+	}, meta.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hosts []struct{ Host, Role string }
+	until(t, time.Minute, "a record of "+image, func() bool {
+		for _, record := range r.Records() {
+			if text, ok := record.Attributes[export.HostsKey].(string); ok && record.Attributes[export.ImageRefKey] == image {
+				return json.Unmarshal([]byte(text), &hosts) == nil
+			}
+		}
+		return false
+	})
+	want := []struct{ Host, Role string }{
+		{"mirror-a.lab.test", "mirror"}, {"mirror-b.lab.test", "mirror"}, {"registry.corp.lab.test", "origin"},
+	}
+	if diff := cmp.Diff(want, hosts); diff != "" {
+		t.Errorf("hosts (-want +got):\n%s", diff)
+	}
+	if err := c.client.CoreV1().Pods(shop).Delete(t.Context(), "mirrored", meta.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -36,7 +36,8 @@ containerRuntimeEndpoint: unix://{{.Run}}/containerd.sock
 enableServer: {{.Cluster}}
 address: {{if .Cluster}}{{.Address}}{{else}}127.0.0.1{{end}}
 authentication: {anonymous: {enabled: {{.Cluster}}}, webhook: {enabled: false}}
-clusterDNS: [{{.DNS}}]
+{{if .Cluster}}syncFrequency: 5s
+{{end}}clusterDNS: [{{.DNS}}]
 clusterDomain: cluster.local
 authorization: {mode: AlwaysAllow}
 volumePluginDir: /var/lib/kubelet/volumeplugins
