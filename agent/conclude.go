@@ -16,17 +16,21 @@ import (
 // settle hands on an attempt that is whole, or as whole as it will be: it waits for its
 // facts. The lines it came from are held until all that is told of it is delivered.
 func (p *pipeline) settle(a attempt.Attempt) {
-	p.waiting.push(waiter{attempt: a, hold: p.hold(a)})
+	it := waiter{attempt: &a}
+	if !a.Late { // its lines are held for the one that it adds to
+		it.hold = p.hold(a.Spans)
+	}
+	p.waiting.push(it)
 }
 
 // podGone notes that a pod was deleted, after the attempts that are waiting.
 func (p *pipeline) podGone(s detect.Signal, now time.Time) {
-	it := waiter{gone: &s.Pod}
+	it := waiter{gone: s.Pod}
 	if p.waiting.idle() {
 		p.conclude(it, enrich.Facts{}, now)
 		return
 	}
-	it.hold = p.hold(attempt.FromSignal(s))
+	it.hold = p.hold(s.Spans())
 	p.waiting.push(it)
 }
 
@@ -38,8 +42,8 @@ func (p *pipeline) gather(ctx context.Context) error {
 			return nil
 		}
 		var facts enrich.Facts
-		if it.gone == nil {
-			it.attempt, facts = p.enricher.Facts(ctx, it.attempt)
+		if it.attempt != nil {
+			*it.attempt, facts = p.enricher.Facts(ctx, *it.attempt)
 		}
 		p.mu.Lock()
 		p.conclude(it, facts, time.Now())
@@ -50,12 +54,12 @@ func (p *pipeline) gather(ctx context.Context) error {
 // conclude diagnoses an attempt and sends what its incident has to tell; the caller
 // holds mu.
 func (p *pipeline) conclude(it waiter, facts enrich.Facts, now time.Time) {
-	if it.gone != nil {
-		p.incidents.PodGone(*it.gone, now, func(c incident.Change) { p.tell(c, it.hold) })
+	if it.attempt == nil {
+		p.incidents.PodGone(it.gone, now, func(c incident.Change) { p.tell(c, it.hold) })
 		it.hold.release()
 		return
 	}
-	a := it.attempt
+	a := *it.attempt
 	var d diagnose.Diagnosis
 	if !a.Succeeded {
 		d = diagnose.Diagnose(a, p.node.facts(facts))
@@ -83,7 +87,7 @@ func (p *pipeline) conclude(it waiter, facts enrich.Facts, now time.Time) {
 func (p *pipeline) unfit(a attempt.Attempt, facts enrich.Facts) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conclude(waiter{attempt: a}, facts, time.Now())
+	p.conclude(waiter{attempt: &a}, facts, time.Now())
 }
 
 // stalled tells of a pull in flight that makes no progress, or takes long.

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"pullcause/agent/attempt"
+	"pullcause/logtail"
 	"pullcause/logtail/checkpoint"
 )
 
@@ -20,11 +20,11 @@ type hold struct {
 	moved func()
 }
 
-func (p *pipeline) hold(a attempt.Attempt) *hold {
-	if len(a.Spans) == 0 || a.Late {
+func (p *pipeline) hold(lines logtail.Spans) *hold {
+	if len(lines) == 0 {
 		return nil
 	}
-	h := &hold{ledger: p.ledger, id: p.ledger.Track(a.Spans), moved: p.moved}
+	h := &hold{ledger: p.ledger, id: p.ledger.Track(lines), moved: p.moved}
 	h.count.Store(1)
 	return h
 }

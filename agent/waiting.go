@@ -9,12 +9,13 @@ import (
 )
 
 // maxWaiting is how many attempts may wait for their facts before sources are held up.
-const maxWaiting = maxOpenAttempts
+// Each has its lines in memory.
+const maxWaiting = 256
 
 // waiter is an attempt that waits for its facts, or a pod that was deleted after it.
 type waiter struct {
-	attempt attempt.Attempt
-	gone    *detect.Pod
+	attempt *attempt.Attempt // nil for a pod
+	gone    detect.Pod
 	hold    *hold // the lines it came from
 }
 

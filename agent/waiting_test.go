@@ -10,14 +10,14 @@ import (
 	"pullcause/agent/detect"
 )
 
-func waits(uid string) waiter { return waiter{attempt: attempt.Attempt{UID: uid}} }
+func waits(uid string) waiter { return waiter{attempt: &attempt.Attempt{UID: uid}} }
 
 // A pod that is deleted after an attempt must be heard of after it, or it would be put
 // back on the list of those that wait.
 func TestWaitingKeepsTheOrder(t *testing.T) {
 	w := newWaiting()
 	w.push(waits("a"))
-	w.push(waiter{gone: &detect.Pod{Name: "web-0"}})
+	w.push(waiter{gone: detect.Pod{Name: "web-0"}})
 	w.push(waits("b"))
 	var got []string
 	for range 3 {
@@ -25,7 +25,7 @@ func TestWaitingKeepsTheOrder(t *testing.T) {
 		if !ok {
 			t.Fatal("nothing waits")
 		}
-		if it.gone != nil {
+		if it.attempt == nil {
 			got = append(got, it.gone.Name)
 			w.push(waits("c")) // comes last, whenever it is pushed
 			continue

@@ -155,7 +155,7 @@ func (j *Joiner) late(s detect.Signal) (Attempt, bool) {
 		if !near(h.end, s.Time) || len(h.pods) > 0 && hasPod(s) && !samePod(h.pods[0], s) {
 			continue
 		}
-		a := FromSignal(s)
+		a := fromSignal(s, j.refs.parse(signalImage(s)))
 		a.UID, a.Late, a.Hosts = h.uid, true, nil
 		if len(h.pods) == 0 {
 			j.recent[j.key(s)][i].pods = a.Pods

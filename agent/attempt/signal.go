@@ -6,22 +6,23 @@ import (
 	"strconv"
 
 	"pullcause/agent/detect"
-	"pullcause/logtail"
 )
 
 // FromSignal makes an attempt of one signal alone, for input whose lines are
 // diagnosed one by one.
 func FromSignal(s detect.Signal) Attempt {
-	image := signalImage(s)
-	parsed := parseReference(image)
+	return fromSignal(s, parseReference(signalImage(s)))
+}
+
+func fromSignal(s detect.Signal, parsed ref) Attempt {
 	a := Attempt{
-		UID: uid("", s), Image: image, Ref: parsed.name, Registry: parsed.registry,
+		UID: uid("", s), Image: signalImage(s), Ref: parsed.name, Registry: parsed.registry,
 		Program: s.Program, Start: s.Time, End: s.Time, Observed: s.Observed,
 		Succeeded: s.Kind == detect.PullSucceeded,
 		BackOff:   s.Kind == detect.BackOff,
 		Stalled:   s.Kind == detect.PullStalled,
 		Failure:   s.Failure, Reason: s.Reason, Attribution: ByNobody,
-		Bytes: s.Bytes, Duration: s.Duration, Lines: s.Raw, Line: s.Line,
+		Bytes: s.Bytes, Duration: s.Duration, Lines: s.Raw, Line: s.Line, Spans: s.Spans(),
 	}
 	if s.Kind == detect.CredentialProblem {
 		a.Credential = s.Failure
@@ -32,9 +33,6 @@ func FromSignal(s detect.Signal) Attempt {
 	if hasPod(s) {
 		a.Pods = []Pod{{Pod: s.Pod, Container: s.Container, Kind: s.ContainerKind, Reason: s.Reason}}
 		a.Attribution = attribution(s)
-	}
-	if s.Pos.Source != "" {
-		a.Spans = logtail.Spans{{First: s.Pos, Last: s.End}}
 	}
 	a.Hosts = withTerminal(nil, a.Failure, parsed)
 	return a

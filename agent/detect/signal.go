@@ -94,6 +94,14 @@ type Signal struct {
 	Raw string
 }
 
+// Spans is where the record is in its source; empty where that is not known.
+func (s *Signal) Spans() logtail.Spans {
+	if s.Pos.Source == "" {
+		return nil
+	}
+	return logtail.Spans{{First: s.Pos, Last: s.End}}
+}
+
 // MaxRaw bounds Signal.Raw, in bytes.
 const MaxRaw = 16 << 10
 

@@ -74,12 +74,21 @@ func unescape[T []byte | string](raw T) string {
 	var out strings.Builder
 	out.Grow(len(raw))
 	for n >= 0 && n+1 < len(raw) {
-		out.WriteString(string(raw[:n]))
+		write(&out, raw[:n])
 		raw = raw[n+writeEscape(&out, string(raw[n:min(len(raw), n+maxEscape)])):]
 		n = indexByte(raw, '\\')
 	}
-	out.WriteString(string(raw))
+	write(&out, raw)
 	return out.String()
+}
+
+// write is that of a builder for bytes or a text, without a copy.
+func write[T []byte | string](out *strings.Builder, s T) {
+	if b, ok := any(s).([]byte); ok {
+		out.Write(b)
+		return
+	}
+	out.WriteString(string(s))
 }
 
 // simpleEscapes are those of one letter.

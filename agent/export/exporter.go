@@ -17,7 +17,7 @@ const (
 	// DrainTime is how long Shutdown tries to deliver what is queued, at most.
 	DrainTime = 5 * time.Second
 
-	maxBatchBytes = 1 << 20
+	maxBatchBytes = 512 << 10
 )
 
 // Config says how an [Exporter] works. Zero fields stand for the defaults.

@@ -182,10 +182,10 @@ func TestLargeRecords(t *testing.T) {
 		}
 		put("a", 1)
 		synctest.Wait()
-		put("b", 600<<10)
+		put("b", 300<<10)
 		put("huge", 4<<20)
-		put("c", 300<<10)
-		put("d", 300<<10)
+		put("c", 150<<10)
+		put("d", 150<<10)
 		close(gate)
 		if err := e.Shutdown(t.Context()); err != nil {
 			t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"pullcause/agent/attempt"
 	"pullcause/agent/detect"
@@ -15,19 +16,32 @@ func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
 	if len(s.waiting) == 0 {
 		return // as on nearly every node
 	}
-	noted := false
-	for _, name := range namesOf(pod) {
-		for _, e := range slices.Clone(s.waiting[name]) {
-			if !noted {
-				s.noteGone(pod, now)
-				noted = true
-			}
-			s.forgetPod(e, pod)
-			if len(e.Pods) == 0 && e.PodsDropped == 0 {
-				s.abandon(e, now, emit)
-			}
+	for i, e := range s.waitingFor(pod) {
+		if i == 0 {
+			s.noteGone(pod, now)
+		}
+		s.forgetPod(e, pod)
+		if len(e.Pods) == 0 && e.PodsDropped == 0 {
+			s.abandon(e, now, emit)
 		}
 	}
+}
+
+// waitingFor are the open incidents that a pod waits for.
+func (s *Store) waitingFor(pod detect.Pod) (all []*entry) {
+	if pod.Name != "" {
+		all = slices.Clone(s.waiting[pod.Namespace+"/"+pod.Name])
+		if pod.UID != "" {
+			all = append(all, s.waiting[pod.UID]...)
+		}
+		return all
+	}
+	for _, e := range s.open { // nobody tells of a deleted pod by its uid alone, as yet
+		if slices.ContainsFunc(e.Pods, func(p attempt.Pod) bool { return samePod(p.Pod, pod) }) {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // Pods that were deleted are known for a while: what the kubelet said of one just
@@ -61,46 +75,46 @@ func (s *Store) withoutGone(pods []attempt.Pod, now time.Time) []attempt.Pod {
 	return left
 }
 
-// namesOf are the keys under which a pod is known to wait.
-func namesOf(p detect.Pod) []string {
-	names := make([]string, 0, 2)
-	if p.UID != "" {
-		names = append(names, p.UID)
-	}
+// nameOf is the key under which a pod is known to wait.
+func nameOf(p detect.Pod) string {
 	if p.Name != "" {
-		names = append(names, p.Namespace+"/"+p.Name)
+		return p.Namespace + "/" + p.Name
 	}
-	return names
+	return p.UID
 }
 
 // forgetPod takes a pod, all its containers, out of an open incident.
 func (s *Store) forgetPod(e *entry, pod detect.Pod) {
+	var gone []string
 	e.Pods = slices.DeleteFunc(e.Pods, func(p attempt.Pod) bool {
-		if !samePod(p.Pod, pod) {
-			return false
+		same := samePod(p.Pod, pod)
+		if same {
+			gone = append(gone, nameOf(p.Pod))
 		}
-		s.unwait(e, p.Pod)
-		return true
+		return same
 	})
-}
-
-// wait notes that a pod waits for an incident, unwait that it no longer does.
-func (s *Store) wait(e *entry, pod detect.Pod) {
-	for _, name := range namesOf(pod) {
-		if !slices.Contains(s.waiting[name], e) {
-			s.waiting[name] = append(s.waiting[name], e)
+	for _, name := range gone {
+		// A StatefulSet's next pod has the name of the last one.
+		if !slices.ContainsFunc(e.Pods, func(p attempt.Pod) bool { return nameOf(p.Pod) == name }) {
+			s.unwait(e, name)
 		}
 	}
 }
 
-func (s *Store) unwait(e *entry, pod detect.Pod) {
-	for _, name := range namesOf(pod) {
-		rest := slices.DeleteFunc(s.waiting[name], func(other *entry) bool { return other == e })
-		if len(rest) == 0 {
-			delete(s.waiting, name)
-		} else {
-			s.waiting[name] = rest
-		}
+// wait notes that a pod waits for an incident, unwait that none of a name does any longer.
+func (s *Store) wait(e *entry, pod detect.Pod) {
+	name := nameOf(pod)
+	if name != "" && !slices.Contains(s.waiting[name], e) {
+		s.waiting[name] = append(s.waiting[name], e)
+	}
+}
+
+func (s *Store) unwait(e *entry, name string) {
+	rest := slices.DeleteFunc(s.waiting[name], func(other *entry) bool { return other == e })
+	if len(rest) == 0 {
+		delete(s.waiting, name)
+	} else {
+		s.waiting[name] = rest
 	}
 }
 
@@ -112,10 +126,10 @@ func samePod(a, b detect.Pod) bool {
 }
 
 // owned is a pod that does not keep the log line alive that its names stood in:
-// incidents stay for long.
+// incidents stay for long. What many pods have in common is kept once.
 func owned(p attempt.Pod) attempt.Pod {
-	p.Namespace, p.Name, p.UID = strings.Clone(p.Namespace), strings.Clone(p.Name), strings.Clone(p.UID)
-	p.Container, p.Reason = strings.Clone(p.Container), strings.Clone(p.Reason)
+	p.Name, p.UID = strings.Clone(p.Name), strings.Clone(p.UID)
+	p.Namespace, p.Container, p.Reason = unique.Make(p.Namespace).Value(), unique.Make(p.Container).Value(), unique.Make(p.Reason).Value()
 	return p
 }
 

@@ -36,8 +36,8 @@ type Store struct {
 	open   map[string]*entry // by image
 	quiet  *list.List        // of *entry, the one that was quiet for longest first
 	closed []Incident        // oldest first
-	// waiting are the open incidents that a pod waits for, by its uid and by its
-	// name: pods are deleted far more often than images fail.
+	// waiting are the open incidents that a pod waits for, by its name, or by its uid
+	// where no name is known: pods are deleted far more often than images fail.
 	waiting map[string][]*entry
 	ended   []*entry // not long ago, the one that ended first is first
 	gone    []gonePod
@@ -164,13 +164,26 @@ func (s *Store) worthTelling(e *entry, at time.Time) bool {
 
 func (s *Store) begin(a attempt.Attempt, d diagnose.Diagnosis) *entry {
 	id := sha256.Sum256([]byte(key(a) + "\x00" + a.UID))
-	e := &entry{key: strings.Clone(key(a)), Incident: Incident{
-		ID: hex.EncodeToString(id[:8]), Image: strings.Clone(a.Image), Ref: strings.Clone(a.Ref), Registry: strings.Clone(a.Registry),
+	e := &entry{Incident: Incident{
+		ID: hex.EncodeToString(id[:8]), Ref: strings.Clone(a.Ref),
 		State: Open, FirstSeen: a.End, LastSeen: a.End, Diagnosis: d,
 	}}
+	e.key, e.Image, e.Registry = within(e.Ref, key(a)), within(e.Ref, a.Image), within(e.Ref, a.Registry)
 	e.place = s.quiet.PushBack(e)
 	s.open[e.key] = e
 	return e
+}
+
+// within is s, or its copy if it is not how another text begins or ends: there may be
+// thousands of incidents, and most images are written as they are looked up.
+func within(text, s string) string {
+	switch {
+	case strings.HasPrefix(text, s):
+		return text[:len(s)]
+	case strings.HasSuffix(text, s):
+		return text[len(text)-len(s):]
+	}
+	return strings.Clone(s)
 }
 
 func (s *Store) touch(e *entry, now time.Time) {
@@ -251,7 +264,7 @@ func (s *Store) drop(e *entry) {
 	delete(s.open, e.key)
 	s.quiet.Remove(e.place)
 	for _, p := range e.Pods {
-		s.unwait(e, p.Pod)
+		s.unwait(e, nameOf(p.Pod))
 	}
 }
 

@@ -182,6 +182,22 @@ var stories = []struct {
 			"abandoned dns #2 since 0 pods 0",
 		},
 	},
+	{
+		name: "a pod is deleted whose successor of the same name waits too",
+		play: func(s *story) {
+			s.fails(image, diagnose.DNS, "web-0")
+			next := pod("web-0")
+			next.UID = "uid-of-the-next"
+			s.apply(attempt.Attempt{Image: image, Ref: image, Pods: []attempt.Pod{next}}, diagnose.Diagnosis{Cause: diagnose.DNS})
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+			s.store.PodGone(next.Pod, s.now, s.tell)
+		},
+		want: []string{
+			"failed dns #1 since 1 pods 1",
+			"failed dns #2 since 1 pods 2",
+			"abandoned dns #2 since 0 pods 0",
+		},
+	},
 }
 
 func TestStories(t *testing.T) {
