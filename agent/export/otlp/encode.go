@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -54,7 +55,7 @@ type encoder struct {
 	described  []attribute.KeyValue        // those that resource was made of
 	scope      []byte                      // the scope field of ScopeLogs
 
-	resource, records, record, pair, value []byte
+	resource, message, record, pair, value []byte
 }
 
 func newEncoder(resource func() []attribute.KeyValue, name, version string) *encoder {
@@ -97,24 +98,32 @@ func resourceValue(v attribute.Value) any {
 	}
 }
 
-// request returns the message that carries the batch. It is new memory.
+// request returns the message that carries the batch. The next one overwrites it.
 func (e *encoder) request(batch []export.Record) []byte {
 	e.describe()
-	e.records = e.records[:0]
+	// What comes before the records has the length of all of them in it: there is room left
+	// for it, and it is written last, so that it ends where they begin.
+	room := len(e.resource) + len(e.scope) + 2*maxLength
+	e.message = slices.Grow(e.message[:0], room)[:room]
 	for i := range batch {
 		e.record = e.logRecord(e.record[:0], &batch[i])
-		e.records = appendBytes(e.records, scopeLogsRecords, e.record)
+		e.message = appendBytes(e.message, scopeLogsRecords, e.record)
 	}
-	scopeLogs := len(e.scope) + len(e.records)
+	scopeLogs := len(e.scope) + len(e.message) - room
 	resourceLogs := len(e.resource) + protowire.SizeTag(resourceLogsScopeLogs) + protowire.SizeBytes(scopeLogs)
 
-	b := make([]byte, 0, protowire.SizeTag(requestResourceLogs)+protowire.SizeBytes(resourceLogs))
-	b = appendLength(b, requestResourceLogs, resourceLogs)
-	b = append(b, e.resource...)
-	b = appendLength(b, resourceLogsScopeLogs, scopeLogs)
-	b = append(b, e.scope...)
-	return append(b, e.records...)
+	head := appendLength(e.record[:0], requestResourceLogs, resourceLogs)
+	head = append(head, e.resource...)
+	head = appendLength(head, resourceLogsScopeLogs, scopeLogs)
+	head = append(head, e.scope...)
+	e.record = head
+	begin := room - len(head)
+	copy(e.message[begin:], head)
+	return e.message[begin:]
 }
+
+// maxLength is how many bytes a tag and a length take, at most.
+const maxLength = 1 + binary.MaxVarintLen64
 
 func (e *encoder) logRecord(b []byte, r *export.Record) []byte {
 	observed := r.Observed

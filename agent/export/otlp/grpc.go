@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -34,6 +35,7 @@ func (s *grpcSender) close() error { return s.conn.Close() }
 
 func (s *grpcSender) send(ctx context.Context, request []byte) export.Verdict {
 	var answer collogpb.ExportLogsServiceResponse
+	request = bytes.Clone(request) // the connection may read it after Invoke has returned
 	err := s.conn.Invoke(ctx, collogpb.LogsService_Export_FullMethodName, request, &answer, grpc.ForceCodecV2(codec{}))
 	reply := status.Convert(err)
 	if reply.Code() == codes.OK {

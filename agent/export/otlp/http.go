@@ -28,9 +28,16 @@ const (
 	maxAnswerBody = 256 << 10
 )
 
-type httpSender struct{ client *http.Client }
+type httpSender struct {
+	client *http.Client
+	// compresses is set if a request has been read, and its memory is ours again, before
+	// anything is sent.
+	compresses bool
+}
 
-func newHTTPSender(e *endpoint.Endpoint) *httpSender { return &httpSender{client: e.Client()} }
+func newHTTPSender(e *endpoint.Endpoint) *httpSender {
+	return &httpSender{client: e.Client(), compresses: e.Compresses()}
+}
 
 func (s *httpSender) close() error {
 	s.client.CloseIdleConnections()
@@ -38,6 +45,9 @@ func (s *httpSender) close() error {
 }
 
 func (s *httpSender) send(ctx context.Context, request []byte) export.Verdict {
+	if !s.compresses {
+		request = bytes.Clone(request) // the connection may read it after Do has returned
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.Placeholder, bytes.NewReader(request))
 	if err != nil {
 		return export.Verdict{Outcome: export.Misconfigured, Text: err.Error()}

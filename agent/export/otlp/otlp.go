@@ -46,6 +46,7 @@ type Sink struct {
 
 // sender takes an encoded request to the receiver and judges the answer.
 type sender interface {
+	// send does not use request after it has returned.
 	send(ctx context.Context, request []byte) export.Verdict
 	close() error
 }

@@ -96,6 +96,9 @@ func (e *Endpoint) Name() string {
 // Protocol is the one in use.
 func (e *Endpoint) Protocol() string { return e.cfg.Protocol }
 
+// Compresses reports whether requests are sent compressed.
+func (e *Endpoint) Compresses() bool { return e.cfg.Compression == CompressionGzip }
+
 // Timeout bounds one request.
 func (e *Endpoint) Timeout() time.Duration { return e.cfg.Timeout }
 

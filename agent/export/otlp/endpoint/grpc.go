@@ -47,7 +47,7 @@ func (e *Endpoint) Conn() (*grpc.ClientConn, error) {
 		grpc.WithDisableRetry(),
 		grpc.WithUnaryInterceptor(e.withHeaders),
 	}
-	if e.cfg.Compression == CompressionGzip {
+	if e.Compresses() {
 		opts = append(opts, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
 	// passthrough: the dialer resolves, and knows what to do when it cannot.

@@ -67,7 +67,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		out.Header[name] = values
 	}
-	if t.endpoint.cfg.Compression == CompressionGzip && req.Body != nil && req.Body != http.NoBody {
+	if t.endpoint.Compresses() && req.Body != nil && req.Body != http.NoBody {
 		if err := t.compress(out); err != nil {
 			return nil, err
 		}
