@@ -23,8 +23,12 @@ func (p *pipeline) settle(a attempt.Attempt) {
 	p.waiting.push(it)
 }
 
-// podGone notes that a pod was deleted, after the attempts that are waiting.
+// podGone notes that a pod was deleted, after the attempts that are waiting. Nearly all pods
+// that are have their images.
 func (p *pipeline) podGone(s detect.Signal, now time.Time) {
+	if !p.waiting.anyFailed() && !p.incidents.Waits(s.Pod) {
+		return
+	}
 	it := waiter{gone: s.Pod}
 	if p.waiting.idle() {
 		p.conclude(it, enrich.Facts{}, now)

@@ -19,12 +19,16 @@ type waiter struct {
 	hold    *hold // the lines it came from
 }
 
+func (it *waiter) failed() bool { return it.attempt != nil && !it.attempt.Succeeded }
+
 // waiting keeps attempts in their order while facts are gathered about the first. It
 // has no bound of its own: what fills it is held up before, see wait.
 type waiting struct {
 	mu    sync.Mutex
 	items []waiter
 	busy  bool          // the first one was taken and is not done
+	fails int           // attempts that have failed, the one that was taken included
+	taken bool          // it has failed
 	more  chan struct{} // cap 1
 	room  chan struct{} // closed when wait should look again
 }
@@ -36,11 +40,21 @@ func newWaiting() *waiting {
 func (w *waiting) push(it waiter) {
 	w.mu.Lock()
 	w.items = append(w.items, it)
+	if it.failed() {
+		w.fails++
+	}
 	w.mu.Unlock()
 	select {
 	case w.more <- struct{}{}:
 	default:
 	}
+}
+
+// anyFailed reports whether an attempt waits, or is being looked at, that has failed.
+func (w *waiting) anyFailed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fails > 0
 }
 
 // idle reports whether nothing waits.
@@ -69,12 +83,16 @@ func (w *waiting) next(ctx context.Context) (it waiter, ok bool) {
 func (w *waiting) take() (it waiter, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.busy = len(w.items) > 0
+	if w.taken {
+		w.fails--
+	}
+	w.busy, w.taken = len(w.items) > 0, false
 	if !w.busy {
 		w.items = nil
 		return waiter{}, false
 	}
 	it = w.items[0]
+	w.taken = it.failed()
 	w.items[0] = waiter{}
 	w.items = w.items[1:]
 	if len(w.items) == maxWaiting-1 {

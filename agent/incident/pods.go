@@ -27,6 +27,9 @@ func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
 	}
 }
 
+// Waits reports whether a pod waits for an open incident.
+func (s *Store) Waits(pod detect.Pod) bool { return len(s.waiting) > 0 && len(s.waitingFor(pod)) > 0 }
+
 // waitingFor are the open incidents that a pod waits for.
 func (s *Store) waitingFor(pod detect.Pod) (all []*entry) {
 	if pod.Name != "" {
