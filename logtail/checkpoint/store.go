@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type Store struct {
 	dir string
 
 	mu    sync.Mutex
-	saved []byte // what the file holds; nil if that is not known
+	saved [sha256.Size]byte // of what the file holds; zero if that is not known
 }
 
 // Open returns the store in a directory. It touches no file.
@@ -62,7 +63,7 @@ func (s *Store) Load() (State, error) {
 	defer s.mu.Unlock()
 	text, st, err := s.read(name)
 	if err == nil {
-		s.saved = text
+		s.saved = sha256.Sum256(text)
 		return st, nil
 	}
 	_, st, bakErr := s.read(name + ".bak")
@@ -96,8 +97,10 @@ func encode(st State) ([]byte, error) {
 		p.Source = source
 		f.Positions = append(f.Positions, p)
 	}
-	text, err := json.Marshal(f)
-	return append(text, '\n'), err
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text) // ends it with a newline
+	err := encoder.Encode(f)
+	return text.Bytes(), err
 }
 
 func decode(text []byte) (State, error) {
@@ -129,14 +132,15 @@ func (s *Store) Save(st State) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if bytes.Equal(text, s.saved) {
+	sum := sha256.Sum256(text)
+	if sum == s.saved {
 		return nil
 	}
-	s.saved = nil
+	s.saved = [sha256.Size]byte{}
 	if err := s.write(text); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
-	s.saved = text
+	s.saved = sum
 	return nil
 }
 
