@@ -109,8 +109,9 @@ func (f *follower) turn(ctx context.Context, woken bool) {
 	if live && !got && !armed && f.cur != nil && f.watch.Arm(f.cur.file) {
 		got = f.look(ctx) // what came before it was armed
 	}
-	f.pace.turned(live, got, woken, armed && f.watch.IsArmed())
-	f.src.turned(f.behind(), f.pace.wake(), time.Now())
+	now := time.Now()
+	f.pace.turned(now, live, got, woken, armed && f.watch.IsArmed())
+	f.src.turned(f.behind(), f.pace.wake(), now)
 }
 
 // look reports whether anything was read.
