@@ -38,6 +38,7 @@ func TestInstall(t *testing.T) {
 	c.tryAgain(t, receiver)
 	c.checkEndpoints(t, pod)
 	c.checkMirrors(t, receiver)
+	t.Logf("%s", c.kubectl(t, "logs", "--namespace="+namespace, "daemonset/pullcause"))
 
 	c.makeToken(t, "first")
 	t.Logf("%s", c.helm(t, append([]string{
