@@ -3,9 +3,7 @@
 package cluster
 
 import (
-	"context"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,30 +77,23 @@ func start(t *testing.T) (c *cluster) {
 	return c
 }
 
-// options builds what a cluster is made of, once.
+// options builds what a cluster is made of, the first time.
 func options(t *testing.T) lab.Options {
 	t.Helper()
-	o, err := built()
+	containerd, err := lab.Build(t.Context(), bin, t.Logf)
 	if err != nil {
 		cannot(t, err.Error())
 	}
-	o.Logf = t.Logf
-	return o
+	kubelet, err := lab.BuildKubelet(t.Context(), bin, version, t.Logf)
+	if err != nil {
+		cannot(t, err.Error())
+	}
+	controlPlane, err := lab.BuildControlPlane(t.Context(), bin, version, t.Logf)
+	if err != nil {
+		cannot(t, err.Error())
+	}
+	return lab.Options{Containerd: containerd, Kubelet: kubelet, ControlPlane: controlPlane, Journal: true, Logf: t.Logf}
 }
-
-var built = sync.OnceValues(func() (lab.Options, error) {
-	ctx, logf := context.Background(), func(string, ...any) {}
-	o := lab.Options{Journal: true}
-	var err error
-	if o.Containerd, err = lab.Build(ctx, bin, logf); err != nil {
-		return o, err
-	}
-	if o.Kubelet, err = lab.BuildKubelet(ctx, bin, version, logf); err != nil {
-		return o, err
-	}
-	o.ControlPlane, err = lab.BuildControlPlane(ctx, bin, version, logf)
-	return o, err
-})
 
 func isReady(n core.Node) bool {
 	for _, c := range n.Status.Conditions {
