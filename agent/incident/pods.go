@@ -34,8 +34,10 @@ func (s *Store) Waits(pod detect.Pod) bool { return len(s.waiting) > 0 && len(s.
 func (s *Store) waitingFor(pod detect.Pod) (all []*entry) {
 	if pod.Name != "" {
 		all = slices.Clone(s.waiting[pod.Namespace+"/"+pod.Name])
-		if pod.UID != "" {
-			all = append(all, s.waiting[pod.UID]...)
+		for _, e := range s.waiting[pod.UID] { // of those that tell no name
+			if !slices.Contains(all, e) {
+				all = append(all, e)
+			}
 		}
 		return all
 	}
@@ -97,14 +99,11 @@ func (s *Store) forgetPod(e *entry, pod detect.Pod) {
 		return same
 	})
 	for _, name := range gone {
-		// A StatefulSet's next pod has the name of the last one.
-		if !slices.ContainsFunc(e.Pods, func(p attempt.Pod) bool { return nameOf(p.Pod) == name }) {
-			s.unwait(e, name)
-		}
+		s.unwait(e, name)
 	}
 }
 
-// wait notes that a pod waits for an incident, unwait that none of a name does any longer.
+// wait notes that a pod waits for an incident, unwait that one of a name no longer does.
 func (s *Store) wait(e *entry, pod detect.Pod) {
 	name := nameOf(pod)
 	if name != "" && !slices.Contains(s.waiting[name], e) {
@@ -113,6 +112,14 @@ func (s *Store) wait(e *entry, pod detect.Pod) {
 }
 
 func (s *Store) unwait(e *entry, name string) {
+	// A StatefulSet's next pod has the name of the last one.
+	if slices.ContainsFunc(e.Pods, func(p attempt.Pod) bool { return nameOf(p.Pod) == name }) {
+		return
+	}
+	s.forgetWaiting(e, name)
+}
+
+func (s *Store) forgetWaiting(e *entry, name string) {
 	rest := slices.DeleteFunc(s.waiting[name], func(other *entry) bool { return other == e })
 	if len(rest) == 0 {
 		delete(s.waiting, name)
@@ -148,7 +155,9 @@ func (s *Store) addPods(e *entry, pods []attempt.Pod) {
 			if p.Kind == "" { // not every line tells
 				p.Kind = e.Pods[at].Kind
 			}
+			old := nameOf(e.Pods[at].Pod)
 			e.Pods[at] = p
+			s.unwait(e, old) // not every line tells the name either
 			s.wait(e, p.Pod)
 		case len(e.Pods) < MaxPods:
 			e.Pods = append(e.Pods, p)

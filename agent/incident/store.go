@@ -264,7 +264,7 @@ func (s *Store) drop(e *entry) {
 	delete(s.open, e.key)
 	s.quiet.Remove(e.place)
 	for _, p := range e.Pods {
-		s.unwait(e, nameOf(p.Pod))
+		s.forgetWaiting(e, nameOf(p.Pod))
 	}
 }
 

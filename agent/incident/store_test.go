@@ -183,6 +183,24 @@ var stories = []struct {
 		},
 	},
 	{
+		name: "a pod that was known by its uid alone is deleted",
+		play: func(s *story) {
+			unnamed := attempt.Pod{Pod: detect.Pod{UID: "uid-web-0"}, Container: "app"}
+			s.apply(attempt.Attempt{Image: image, Ref: image, Pods: []attempt.Pod{unnamed}}, diagnose.Diagnosis{Cause: diagnose.DNS})
+			s.fails(image, diagnose.DNS, "web-0")
+			unnamed.Container = "other"
+			s.apply(attempt.Attempt{Image: image, Ref: image, Pods: []attempt.Pod{unnamed}}, diagnose.Diagnosis{Cause: diagnose.DNS})
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+		},
+		want: []string{
+			"failed dns #1 since 1 pods 1",
+			"failed dns #2 since 1 pods 1",
+			"failed dns #3 since 1 pods 2",
+			"abandoned dns #3 since 0 pods 0",
+		},
+	},
+	{
 		name: "a pod is deleted whose successor of the same name waits too",
 		play: func(s *story) {
 			s.fails(image, diagnose.DNS, "web-0")
