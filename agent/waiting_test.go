@@ -61,6 +61,29 @@ func TestWaitingIsBusyUntilTheNext(t *testing.T) {
 	}
 }
 
+// A deleted pod is worth a look while an attempt that failed waits, or is being looked at.
+func TestWaitingKnowsOfFailures(t *testing.T) {
+	w := newWaiting()
+	steps := []struct {
+		do   func()
+		want bool
+	}{
+		{func() { w.push(waiter{attempt: &attempt.Attempt{Succeeded: true}}) }, false},
+		{func() { w.push(waiter{gone: detect.Pod{Name: "web-0"}}) }, false},
+		{func() { w.push(waits("failed")) }, true},
+		{func() { w.take() }, true}, // the success
+		{func() { w.take() }, true}, // the pod
+		{func() { w.take() }, true}, // the failure, which is not done
+		{func() { w.take() }, false},
+	}
+	for i, step := range steps {
+		step.do()
+		if got := w.anyFailed(); got != step.want {
+			t.Errorf("after step %d: got %v, want %v", i, got, step.want)
+		}
+	}
+}
+
 func TestWaitingWakesWhoeverAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWaiting()
