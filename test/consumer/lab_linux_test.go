@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -115,7 +116,7 @@ func TestQueriesOfARealNode(t *testing.T) {
 func startLab(t *testing.T) *lab.Node {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root for containerd and its namespaces")
+		cannot(t, errors.New("needs root for containerd and its namespaces"))
 	}
 	o := lab.Options{MaxParallelPulls: 10, Logf: t.Logf}
 	var err error
