@@ -2,6 +2,6 @@
 // registry, on a cluster of one node with the real programs of Kubernetes, which the lab
 // brings up.
 //
-// Start at TestInstall. It needs Linux, root and a quarter of an hour at the first time,
+// Start at TestInstall. It needs Linux, root and, at the first time, many minutes
 // for building; on CI it fails where it cannot run.
 package cluster
