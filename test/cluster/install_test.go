@@ -28,12 +28,14 @@ func TestInstall(t *testing.T) {
 	receiver := c.receive(t)
 	c.openShop(t)
 	until(t, time.Minute, "a failed pull", func() bool { return c.failures(t) > 0 })
+	c.welcomeGuest(t)
 	objects, files := c.objects(t), c.files(t)
 
 	c.follow(t, "With Helm", append(values, "--set-string", "image.tag=1")...)
 	pod := c.agentPod(t)
 	installed := pod.Spec
 	checkPod(t, pod, false)
+	c.checkLetsGo(t)
 	c.checkTold(t, receiver) // what failed before, too
 	c.tryAgain(t, receiver)
 	c.checkEndpoints(t, pod)

@@ -114,7 +114,8 @@ func kubeletFiles(o Options) (map[string]string, error) {
 // and runs containerd as process 2 of a PID namespace: when this shell ends, all
 // that was started on the node ends with it. Its arguments are those of enter and
 // the folder of the kubelet. Files below /run and /var/log are the lab's own, those of
-// /etc are covered by its own, and of /proc/sys nothing can be changed.
+// /etc are covered by its own, and of /proc/sys nothing can be changed. Mounts are
+// shared, as systemd makes them.
 const enterWithKubelet = makeVarLib + `
 mkdir /var/lib/kubelet-bin /var/lib/kubelet
 cp ` + innerDir + "/" + dockerJSON + ` /var/lib/kubelet/config.json
@@ -135,6 +136,7 @@ for setting in $(cd ` + innerDir + `/sys && find . -type f); do
 	mount --bind ` + innerDir + `/sys/$setting /proc/sys/$setting
 done
 ` + bindNames + `
+mount --make-rshared /
 /var/lib/bin/containerd --config ` + innerDir + `/etc/config.toml &
 child=$!
 trap 'kill -TERM $child' TERM
