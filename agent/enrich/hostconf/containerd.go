@@ -50,6 +50,9 @@ func (l *look) containerd() {
 	roots := defaultRoots()
 	if s.configPath != "" {
 		roots = slices.DeleteFunc(strings.Split(s.configPath, ":"), func(root string) bool { return root == "" })
+		for i, root := range roots {
+			roots[i] = l.snap(root)
+		}
 	}
 	dir := l.hostDir(roots)
 	if dir == "" {
@@ -58,6 +61,19 @@ func (l *look) containerd() {
 	}
 	l.checkRoots(&s, roots, dir)
 	l.loadHostDir(dir)
+}
+
+// snap finds a folder of MicroK8s, whose config_path has the revision of the snap in it (canonical/microk8s,
+// microk8s-resources/default-args/containerd-template.toml: ${SNAP_DATA}/args/certs.d). The link "current"
+// leads there, and in a container that may be all there is of it.
+func (l *look) snap(name string) string {
+	const snaps = "/var/snap/microk8s/"
+	inside, ok := strings.CutPrefix(name, snaps)
+	_, rest, below := strings.Cut(inside, "/")
+	if !ok || !below || !errors.Is(l.disk.exists(name), fs.ErrNotExist) {
+		return name
+	}
+	return snaps + "current/" + rest
 }
 
 // checkRoots tells of a host folder that containerd may not find.

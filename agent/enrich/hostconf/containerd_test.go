@@ -64,6 +64,12 @@ func TestConfigToml(t *testing.T) {
 			hosts: from("/var/lib/rancher/k3s/agent/etc/containerd/certs.d"),
 		},
 		{
+			name: "MicroK8s 1.35, of which a container sees what \"current\" leads to",
+			files: with(mirrorAt("/var/snap/microk8s/current/args/certs.d"),
+				"/var/snap/microk8s/current/args/containerd.toml", "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/var/snap/microk8s/8511/args/certs.d\"\n"),
+			hosts: from("/var/snap/microk8s/current/args/certs.d"),
+		},
+		{
 			name: "a containerd of Docker's beside that of k0s",
 			files: with(mirrorAt("/r"), main, "disabled_plugins = [\"cri\"]\n",
 				"/etc/k0s/containerd.toml", "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/r\"\n"),
