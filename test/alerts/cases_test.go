@@ -248,18 +248,27 @@ var cases = []alertCase{
 		`,
 	},
 	{
-		alert: "PullcauseLosingRecords", name: "of a full spool", at: 10 * time.Minute,
+		alert: "PullcauseLosingRecords", name: "of a full spool, and no more of what was lost long ago", at: 45 * time.Minute,
 		input: `
-			pullcause_lost_total{reason="spool_full",instance="node-a"} 0x5 7x30
-			pullcause_lost_total{reason="rejected",instance="node-a"} 0x30
+			pullcause_lost_total{reason="spool_full",instance="node-a"} 0x40 7x30
+			pullcause_lost_total{reason="rejected",instance="node-a"} 0x60
+			pullcause_lost_total{reason="queue_full",instance="node-a"} 9x60
 		`,
 		want: []string{`{instance="node-a",reason="spool_full"}`},
 	},
 	{
-		alert: "PullcauseLosingRecords", name: "not for losses of another kind, nor for old ones", at: 60 * time.Minute,
+		alert: "PullcauseLosingRecords", name: "of what an agent found damaged as it began, in a new pod", at: 70 * time.Minute,
+		input: `
+			pullcause_lost_total{reason="spool_corrupt",instance="10.0.0.7:9808"} 0x50
+			pullcause_lost_total{reason="spool_corrupt",instance="10.0.0.8:9808"} _x60 12x30
+		`,
+		want: []string{`{instance="10.0.0.8:9808",reason="spool_corrupt"}`},
+	},
+	{
+		alert: "PullcauseLosingRecords", name: "not for losses of another kind", at: 60 * time.Minute,
 		input: `
 			pullcause_lost_total{reason="pull_forgotten",instance="node-a"} 0+1x60
-			pullcause_lost_total{reason="queue_full",instance="node-a"} 9x60
+			pullcause_lost_total{reason="queue_full",instance="node-a"} 0x60
 		`,
 	},
 	{
@@ -268,6 +277,14 @@ var cases = []alertCase{
 			pullcause_lost_total{reason="journal_vacuumed",instance="node-a"} 0x5 300x60
 		`,
 		want: []string{`{instance="node-a",reason="journal_vacuumed"}`},
+	},
+	{
+		alert: "PullcauseLosingLogs", name: "of what was vacuumed while no agent ran", at: 40 * time.Minute,
+		input: `
+			pullcause_lost_total{reason="journal_vacuumed",instance="node-a"} 0x10 _x10 5000x60
+			pullcause_lost_total{reason="journal_vacuumed",instance="10.0.0.8:9808"} _x20 5000x60
+		`,
+		want: []string{`{instance="node-a",reason="journal_vacuumed"}`, `{instance="10.0.0.8:9808",reason="journal_vacuumed"}`},
 	},
 	{
 		alert: "PullcauseLosingLogs", name: "not for a line that was too long", at: 90 * time.Minute,
@@ -304,31 +321,44 @@ var cases = []alertCase{
 		`,
 	},
 	{
-		alert: "PullcauseSourceSilent", name: "of a node that wrote before", at: 18 * time.Hour, step: 30 * time.Minute,
+		alert: "PullcauseSourceSilent", name: "of a node that wrote before", at: 18 * time.Hour, step: 5 * time.Minute,
 		input: `
-			pullcause_source_lines_total{source="journal",instance="node-a"} 0+50x20 1000x20
+			pullcause_source_lines_total{source="journal",instance="node-a"} 0+8x120 960x120
+			pullcause_source_up{source="journal",instance="node-a"} 1x240
 		`,
 		want: []string{`{instance="node-a"}`},
 	},
 	{
-		alert: "PullcauseSourceSilent", name: "not after one line, nor where none ever came", at: 18 * time.Hour, step: 30 * time.Minute,
+		alert: "PullcauseSourceSilent", name: "not after one line, nor where none ever came, nor of a node that is gone", at: 18 * time.Hour, step: 5 * time.Minute,
 		input: `
-			pullcause_source_lines_total{source="journal",instance="node-a"} 0+50x20 1000x5 1001x20
-			pullcause_source_lines_total{source="journal",instance="node-b"} 0x40
+			pullcause_source_lines_total{source="journal",instance="node-a"} 0+8x120 960x30 961x120
+			pullcause_source_up{source="journal",instance="node-a"} 1x240
+			pullcause_source_lines_total{source="journal",instance="node-b"} 0x240
+			pullcause_source_up{source="journal",instance="node-b"} 1x240
+			pullcause_source_lines_total{source="journal",instance="node-c"} 0+8x120
+			pullcause_source_up{source="journal",instance="node-c"} 1x120
 		`,
 	},
 	{
 		alert: "PullcauseNotReady", name: "of two nodes", at: 20 * time.Minute,
 		input: `
 			kube_daemonset_status_number_unavailable{namespace="monitoring",daemonset="pullcause"} 2x30
+			kube_daemonset_status_desired_number_scheduled{namespace="monitoring",daemonset="pullcause"} 100x30
+			kube_daemonset_status_updated_number_scheduled{namespace="monitoring",daemonset="pullcause"} 100x30
 		`,
 		want: []string{`{namespace="monitoring",daemonset="pullcause"}`},
 	},
 	{
-		alert: "PullcauseNotReady", name: "not for an update, nor for another DaemonSet", at: 40 * time.Minute,
+		alert: "PullcauseNotReady", name: "not for a few of many, an update that takes long, nor another DaemonSet", at: 40 * time.Minute,
 		input: `
-			kube_daemonset_status_number_unavailable{namespace="monitoring",daemonset="pullcause"} 0 1x8 0x40
+			kube_daemonset_status_number_unavailable{namespace="large",daemonset="pullcause"} 3x40
+			kube_daemonset_status_desired_number_scheduled{namespace="large",daemonset="pullcause"} 1000x40
+			kube_daemonset_status_updated_number_scheduled{namespace="large",daemonset="pullcause"} 1000x40
+			kube_daemonset_status_number_unavailable{namespace="slow",daemonset="pullcause"} 1x40
+			kube_daemonset_status_desired_number_scheduled{namespace="slow",daemonset="pullcause"} 10x40
+			kube_daemonset_status_updated_number_scheduled{namespace="slow",daemonset="pullcause"} 0x9 1x9 2x9 3x9 4x9
 			kube_daemonset_status_number_unavailable{namespace="kube-system",daemonset="kube-proxy"} 1x40
+			kube_daemonset_status_desired_number_scheduled{namespace="kube-system",daemonset="kube-proxy"} 3x40
 		`,
 	},
 	{

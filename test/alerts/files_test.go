@@ -205,7 +205,7 @@ func cubeFile(t *testing.T, groups []rulefmt.RuleGroup) string {
 			entry(&b, "prometheus", query, bound, r.Labels["severity"], int(r.For)/1e9, r.Alert, g.Name)
 		}
 	}
-	b.WriteString("  # The records themselves: more than 5 pods of a namespace whose pulls failed within 5 minutes (deploy/queries/07).\n")
+	b.WriteString("  # The records themselves: more than 5 pods of a namespace whose pulls failed within 15 minutes (deploy/queries/07).\n")
 	entry(&b, "vlogs", burst(t), 5, "critical", 0, "PullcauseBurstInNamespace", "pullcause-records")
 	return b.String()
 }

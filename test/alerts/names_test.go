@@ -15,9 +15,11 @@ import (
 // scrape of ours has.
 var others = map[string][]string{
 	// kube-state-metrics, docs/metrics/workload/pod-metrics.md, daemonset-metrics.md.
-	"kube_pod_container_status_waiting_reason":      {"namespace", "pod", "container", "uid", "reason"},
-	"kube_pod_init_container_status_waiting_reason": {"namespace", "pod", "container", "uid", "reason"},
-	"kube_daemonset_status_number_unavailable":      {"namespace", "daemonset"},
+	"kube_pod_container_status_waiting_reason":       {"namespace", "pod", "container", "uid", "reason"},
+	"kube_pod_init_container_status_waiting_reason":  {"namespace", "pod", "container", "uid", "reason"},
+	"kube_daemonset_status_number_unavailable":       {"namespace", "daemonset"},
+	"kube_daemonset_status_desired_number_scheduled": {"namespace", "daemonset"},
+	"kube_daemonset_status_updated_number_scheduled": {"namespace", "daemonset"},
 }
 
 // ofTarget are labels that whoever scrapes or receives adds.
