@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
@@ -43,7 +44,7 @@ networkPolicy:
   from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
   egress: [{ports: [{port: 3128}]}]
 podMonitor: {enabled: true, labels: {i: j}, relabelings: [{action: labeldrop, regex: pod}], metricRelabelings: [{action: drop, regex: go_.*, sourceLabels: [__name__]}]}
-prometheusRule: {enabled: true, labels: {k: l}}
+prometheusRule: {enabled: true, labels: {k: l}, alertLabels: {notify: nodes}, disabled: [PullcauseAbsent]}
 dashboard: {enabled: true, annotations: {folder: nodes}}
 extraObjects:
   - {apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ .Release.Name }}-map'}}
@@ -88,7 +89,7 @@ func TestPresets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"aks", "bottlerocket", "eks", "gke", "k0s", "k3s", "kubeadm", "logs-only", "microk8s", "openshift", "rke2"}
+	want := []string{"aks", "bottlerocket", "crio", "eks", "gke", "k0s", "k3s", "kubeadm", "logs-only", "microk8s", "openshift", "rke2"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(presets))); diff != "" {
 		t.Error(diff)
 	}
@@ -216,6 +217,36 @@ func checkMounts(t *testing.T, pod core.PodSpec) {
 			t.Errorf("%s would be made", v.HostPath.Path)
 		case strings.HasSuffix(v.HostPath.Path, "/log/journal"):
 			t.Errorf("%s may be made by the runtime, which moves the journal; mount what it is in", v.HostPath.Path)
+		}
+	}
+}
+
+// A variable that comes twice is refused by the API server where it merges lists by name.
+func TestOwnVariables(t *testing.T) {
+	env := daemonSet(t, render(t, `extraEnv: [{name: GOMEMLIMIT, value: 40MiB}, {name: NODE_NAME, value: a}, {name: TZ, value: UTC}]`)).
+		Spec.Template.Spec.Containers[0].Env
+	want := []core.EnvVar{{Name: "GOMEMLIMIT", Value: "40MiB"}, {Name: "NODE_NAME", Value: "a"}, {Name: "TZ", Value: "UTC"}}
+	if diff := cmp.Diff(want, env); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAlertsOfTheChart(t *testing.T) {
+	rule, ok := decode(t, render(t, `
+fullnameOverride: images
+prometheusRule: {enabled: true, alertLabels: {team: nodes, severity: none}, disabled: [KubeImagePullBackOff, KubeErrImagePull, KubeImagePullFailuresInNamespace]}`),
+	)["PrometheusRule"].(*monitoring.PrometheusRule)
+	if !ok || len(rule.Spec.Groups) != 2 { // the third had those alone
+		t.Fatalf("%+v", rule)
+	}
+	for _, g := range rule.Spec.Groups {
+		for _, r := range g.Rules {
+			if r.Labels["team"] != "nodes" || r.Labels["severity"] == "none" {
+				t.Errorf("%s has labels %v", r.Alert, r.Labels)
+			}
+			if expr := r.Expr.String(); r.Alert == "PullcauseNotReady" && !strings.Contains(expr, `{daemonset=~"images"}`) {
+				t.Errorf("%s does not ask for the DaemonSet: %s", r.Alert, expr)
+			}
 		}
 	}
 }

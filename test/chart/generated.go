@@ -68,7 +68,8 @@ func (c *Chart) Manifests() (map[string][]byte, error) {
 			from = "presets/" + preset + ".yaml"
 		}
 		header := "# Made of deploy/helm/pullcause with " + from + "; see docs/install.md.\n"
-		files[filepath.Join(folder, "pullcause.yaml")] = []byte(header + strings.Join(r.Objects(), "---\n"))
+		text := strings.ReplaceAll(strings.Join(r.Objects(), "---\n"), "managed-by: Helm\n", "managed-by: kustomize\n")
+		files[filepath.Join(folder, "pullcause.yaml")] = []byte(header + text)
 		files[filepath.Join(folder, "namespace.yaml")] = []byte(header + namespaceManifest)
 		files[filepath.Join(folder, "kustomization.yaml")] = []byte(header + kustomization)
 	}

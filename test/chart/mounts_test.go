@@ -13,6 +13,7 @@ import (
 // Each preset mounts what the agent looks for on such a node.
 func TestMounts(t *testing.T) {
 	containerd := []string{"/run/containerd/containerd.sock", "/etc/containerd/config.toml", "/etc/containerd/certs.d", "/var/lib/containerd"}
+	crio := []string{"/run/crio/crio.sock", "/etc/crio/crio.conf", "/etc/containers/registries.conf", "/etc/docker/certs.d", "/var/lib/containers/storage/overlay-images"}
 	for preset, paths := range map[string][]string{
 		"defaults":     containerd,
 		"kubeadm":      append(containerd, "/var/lib/kubelet/config.yaml"),
@@ -22,8 +23,8 @@ func TestMounts(t *testing.T) {
 		"rke2": append(filesOf("RKE2"), "/run/k3s/containerd/containerd.sock", "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
 			"/var/lib/rancher/rke2/agent/containerd/io.containerd.snapshotter.v1.overlayfs"),
 		"k0s":       append(filesOf("k0s"), "/run/k0s/containerd.sock", "/etc/k0s/containerd.toml", "/etc/containerd/certs.d", "/var/lib/k0s/containerd"),
-		"microk8s":  {"/var/snap/microk8s/common/run/containerd.sock", "/var/snap/microk8s/current/args/containerd.toml", "/var/snap/microk8s/common/var/lib/containerd"},
-		"openshift": {"/run/crio/crio.sock", "/etc/crio/crio.conf", "/etc/containers/registries.conf", "/etc/docker/certs.d", "/var/lib/containers/storage/overlay-images"},
+		"microk8s":  {"/var/snap/microk8s/common/run/containerd.sock", "/var/snap/microk8s/current/args/containerd.toml", "/var/snap/microk8s/current/args/certs.d", "/var/snap/microk8s/common/var/lib/containerd"},
+		"openshift": crio, "crio": crio,
 		"logs-only": filesOf("Alpine"),
 	} {
 		t.Run(preset, func(t *testing.T) {

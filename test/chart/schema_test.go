@@ -35,6 +35,15 @@ func TestSchemaRefuses(t *testing.T) {
 		{`hostMounts: {more: {path: /etc, type: DirectoryOrCreate}}`, "at '/hostMounts/more/type': value must be one of '', 'Directory', 'File', 'Socket'"},
 		// Contradictions.
 		{
+			`hostMounts: {journal: {path: /var/log/journal, type: ""}}`,
+			"at '/hostMounts/journal/type': value must be one of 'Directory', '(nothing else: where the journal is not there",
+		},
+		{
+			`extraEnv: [{name: PULLCAUSE_SERVER_LISTEN, value: ":8080"}]`,
+			"at '/extraEnv/0/name': value must be '(another: mounts, port and stateDir of the chart set this)'",
+		},
+		{`prometheusRule: {enabled: true, disabled: [KubeErrImagePul]}`, "prometheusRule.disabled: there is no alert KubeErrImagePul"},
+		{
 			`{cubeapm: {url: "http://c:3130"}, otlp: {logs: {endpoint: "http://o:4318/v1/logs"}}}`,
 			"at '/otlp/logs/endpoint': value must be one of '', '(nothing, since cubeapm.url sets both endpoints)'",
 		},
