@@ -192,15 +192,11 @@ func (d *detection) runPodSandbox(msg value, f fields) {
 	if failure == "" {
 		failure = strings.TrimPrefix(rest, ": ")
 	}
-	image, ok := sandboxPull(failure)
-	if !ok {
-		return
+	s, ok := d.sandboxFailure(failure, sandboxPod(metadata), Containerd)
+	if ok {
+		s.RequestID = f.text("trace_id")
+		d.send(s)
 	}
-	s := d.signal(PullFailed, Containerd)
-	s.Image, s.ContainerKind = image, KindSandbox
-	s.Pod = sandboxPod(metadata)
-	s.RequestID, s.Failure = f.text("trace_id"), d.failure(failure)
-	d.send(s)
 }
 
 // sandboxPod reads the metadata of a sandbox as gogo prints it
@@ -240,33 +236,4 @@ func (p *Pod) set(key, v string) {
 	case "Namespace", "namespace":
 		p.Namespace = v
 	}
-}
-
-// sandboxWrappers are what runtimes put around the failed pull of a pause
-// image: containerd 1.x and 2.x, dockershim, CRI-O.
-var sandboxWrappers = [...]string{
-	"failed to get sandbox image ", "failed to pull image ", "failed to pull and unpack image ",
-	"failed pulling image ", "initializing source docker://",
-}
-
-// sandboxPull reports whether the error of a sandbox is a failed pull, and of
-// which image. Any other failure of a sandbox is not for us.
-func sandboxPull(failure string) (image string, ok bool) {
-	first := -1
-	var rest string
-	for _, wrapper := range sandboxWrappers {
-		n := strings.Index(failure, wrapper)
-		if n < 0 || n > 0 && !strings.HasSuffix(failure[:n], ": ") || first >= 0 && first < n {
-			continue
-		}
-		first, rest = n, failure[n+len(wrapper):]
-	}
-	if first < 0 {
-		return "", false
-	}
-	if image, _, quoted := cutQuoted(rest); quoted {
-		return image, true
-	}
-	image, _, _ = strings.Cut(rest, ": ")
-	return image, true
 }

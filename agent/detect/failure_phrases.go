@@ -77,16 +77,12 @@ func endsWordHere(tail string) bool {
 // say adds a finding, made finer by what was read before it.
 func (c *chain) say(f Finding) {
 	switch f {
-	case ConnectTimeout: // "i/o timeout", "connection timed out"
-		if c.op != "dial" {
-			f = DeadlineExceeded
-			if c.f.URL != "" && c.op != "" {
-				f = HeaderTimeout
-			}
-		}
-	case DeadlineExceeded:
-		if c.op == "dial" {
+	case DeadlineExceeded: // "i/o timeout", "connection timed out", "context deadline exceeded"
+		switch {
+		case c.op == "dial":
 			f = ConnectTimeout
+		case c.op != "" && c.f.URL != "":
+			f = HeaderTimeout
 		}
 	case ConnectionReset: // "EOF"
 		if !c.asked && c.op == "" && (c.f.Step == StepUnpack || c.f.Step == StepCommit) {

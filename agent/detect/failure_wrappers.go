@@ -120,7 +120,11 @@ var chainWrappers = [...]wrapper{
 	{"Failed create pod sandbox: ", plain, StepUnknown, noFinding},
 	{"CreatePodSandbox for pod ", upTo, StepUnknown, noFinding},
 	{"Failed to create sandbox for pod ", upTo, StepUnknown, noFinding},
-	{"failed pulling image ", ref, StepUnknown, noFinding}, // dockershim up to 1.23
+
+	// kubelet up to 1.23 pkg/kubelet/dockershim/helpers.go, and cri-dockerd, which it
+	// became: the pause image.
+	{"failed pulling image ", ref, StepUnknown, noFinding},
+	{"failed to inspect sandbox image ", ref, StepUnknown, noFinding},
 
 	// kubelet 1.24 to 1.37 pkg/credentialprovider/plugin/plugin.go.
 	{"Failed getting credential from external registry credential provider: ", plain, StepAuthorize, CredentialPlugin},

@@ -175,13 +175,22 @@ func (d *detection) containerWaits(f fields) {
 
 // sandboxFailed emits the failure of a sandbox if it is that of a pull.
 func (d *detection) sandboxFailed(failure string, p Pod, program string) {
-	image, ok := sandboxPull(failure)
-	if !ok {
-		return
+	if s, ok := d.sandboxFailure(failure, p, program); ok {
+		d.send(s)
 	}
-	s := d.signal(PullFailed, program)
-	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, d.failure(failure)
-	d.send(s)
+}
+
+// sandboxFailure is the signal of a sandbox that failed for the pull of its pause
+// image: the wrappers of such a chain name the image. Any other failure of a
+// sandbox is not for us.
+func (d *detection) sandboxFailure(failure string, p Pod, program string) (s Signal, ok bool) {
+	f := d.failure(failure)
+	if f.Reference == "" {
+		return s, false
+	}
+	s = d.signal(PullFailed, program)
+	s.Image, s.Pod, s.ContainerKind, s.Failure = f.Reference, p, KindSandbox, f
+	return s, true
 }
 
 // credentialPlugin reads the failure of a credential plugin

@@ -33,9 +33,10 @@ func (d *detection) syncText(text string, p Pod, program string) {
 	if !found {
 		return
 	}
-	if _, quoted, found := strings.Cut(subject, "("); found {
+	if uid, found := strings.CutPrefix(subject, "Error syncing pod "); found {
+		uid, quoted, _ := strings.Cut(uid, "(")
 		name, _, _ := cutQuoted(quoted)
-		p = p.or(fullPodName(name))
+		p = p.or(Pod{UID: strings.TrimRight(uid, ", ")}).or(fullPodName(name))
 	}
 	d.syncErrors(errs, p, program)
 }
@@ -62,14 +63,15 @@ func (d *detection) imageServiceText(text string) bool {
 }
 
 // sandboxText reads "RunPodSandbox from runtime service failed: …",
-// `CreatePodSandbox for pod "name_namespace(uid)" failed: …` and, of 1.1 and
-// before, `Failed to create pod infra container: …; Skipping pod "name_namespace"`.
+// `CreatePodSandbox for pod "name_namespace(uid)" failed: …` and, of 1.5 and
+// before, `Failed to create pod infra container: …; Skipping pod "name_namespace"`,
+// with ": " and a message since 1.2 (pkg/kubelet/dockertools/docker_manager.go).
 func (d *detection) sandboxText(text string) bool {
 	const infra = "Failed to create pod infra container: "
 	if failure, found := strings.CutPrefix(text, infra); found {
 		failure, skipped, _ := strings.Cut(failure, "; Skipping pod ")
-		name, _, _ := cutQuoted(skipped)
-		d.infraFailed(failure, fullPodName(name))
+		name, message, _ := cutQuoted(skipped)
+		d.infraFailed(failure, strings.TrimPrefix(message, ": "), fullPodName(name))
 		return true
 	}
 	if failure, found := strings.CutPrefix(text, "RunPodSandbox from runtime service failed: "); found {
@@ -86,14 +88,22 @@ func (d *detection) sandboxText(text string) bool {
 	return false
 }
 
-// infraFailed takes the failure of a pause container if docker lacked its image.
-func (d *detection) infraFailed(failure string, p Pod) {
-	image, ok := sandboxPull(failure)
-	if !ok && !strings.HasPrefix(failure, "no such image") {
+// infraFailed takes the failure of a pause container if docker lacked its image:
+// an error, or the reason, with the message behind the pod.
+func (d *detection) infraFailed(failure, message string, p Pod) {
+	s, ok := d.sandboxFailure(failure, p, Kubelet)
+	switch {
+	case ok:
+	case imageReason(failure):
+		s = d.signal(PullFailed, Kubelet)
+		s.Pod, s.ContainerKind = p, KindSandbox
+		d.told(&s, failure, message)
+	case strings.HasPrefix(failure, "no such image"):
+		s = d.signal(PullFailed, Kubelet)
+		s.Pod, s.ContainerKind, s.Failure = p, KindSandbox, d.failure(failure)
+	default:
 		return
 	}
-	s := d.signal(PullFailed, Kubelet)
-	s.Image, s.Pod, s.ContainerKind, s.Failure = image, p, KindSandbox, d.failure(failure)
 	d.send(s)
 }
 
