@@ -21,7 +21,7 @@ func (d *detection) kubeletText(text string) bool {
 	case strings.HasPrefix(text, "Unable to retrieve pull secret "):
 		d.pullSecretText(text)
 	default:
-		return d.imageServiceText(text) || d.sandboxText(text)
+		return d.imageServiceText(text) || d.sandboxText(text) || d.dockerPullText(text)
 	}
 	return true
 }
@@ -105,6 +105,45 @@ func (d *detection) infraFailed(failure, message string, p Pod) {
 		return
 	}
 	d.send(s)
+}
+
+// dockerPullText reads `Failed to pull image "x" from pod "name_namespace" and
+// container "app": …` (1.1 and before, pkg/kubelet/dockertools/manager.go) and, of
+// 0.x, "Failed to pull image x: …; skipping pod name.namespace.source container
+// app." (pkg/kubelet/kubelet.go).
+func (d *detection) dockerPullText(text string) bool {
+	text, found := strings.CutPrefix(text, "Failed to pull image ")
+	if !found {
+		return false
+	}
+	s := d.signal(PullFailed, Kubelet)
+	var failure, rest string
+	s.Image, failure = cutImage(text)
+	if rest, found = strings.CutPrefix(failure, " from pod "); found {
+		pod, rest, _ := cutQuoted(rest)
+		s.Pod = fullPodName(pod)
+		s.Container, rest, _ = cutQuoted(strings.TrimPrefix(rest, " and container "))
+		failure = strings.TrimPrefix(rest, ": ")
+	} else if failure, rest, found = strings.Cut(failure, "; skipping pod "); found {
+		pod, name, _ := strings.Cut(rest, " container ")
+		s.Pod, s.Container = dottedPodName(pod), strings.TrimSuffix(name, ".")
+	}
+	if !found {
+		return false
+	}
+	s.Failure = d.failure(failure)
+	d.send(s)
+	return true
+}
+
+// dottedPodName reads "name.namespace.source"; only the name may hold more dots.
+func dottedPodName(s string) Pod {
+	name, _, found := cutLast(s, ".")
+	if !found {
+		return Pod{}
+	}
+	name, namespace, _ := cutLast(name, ".")
+	return Pod{Namespace: namespace, Name: name}
 }
 
 // startFailedNoPod reads "container start failed: ErrImagePull: …" and "init

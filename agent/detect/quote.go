@@ -21,3 +21,11 @@ func between(s, before, after string) (content, rest string, ok bool) {
 	}
 	return strings.Cut(s, after)
 }
+
+// cutLast cuts s at the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if n := strings.LastIndex(s, sep); n >= 0 {
+		return s[:n], s[n+len(sep):], true
+	}
+	return s, "", false
+}
