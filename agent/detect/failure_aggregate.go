@@ -3,9 +3,14 @@ package detect
 import "strings"
 
 // aggregate reads "[error, error]" at i, what the kubelet makes of the errors
-// of several credentials (k8s.io/apimachinery utilerrors.NewAggregate). The
-// first is this failure, those that follow are Others.
-func (c *chain) aggregate(i int) {
+// of several credentials (k8s.io/apimachinery utilerrors.NewAggregate), and
+// reports whether it is there. The first is this failure, those that follow are
+// Others. Other text stands in brackets too, but then no error begins there; the
+// closing bracket may have been cut off.
+func (c *chain) aggregate(i int) bool {
+	if c.nested || c.text[i] != '[' || !beginsError(c.text[i+1:]) {
+		return false
+	}
 	text, _ := strings.CutSuffix(strings.TrimRight(c.text[i+1:], " \n"), "]")
 	first, others := "", []string(nil)
 	for rest := text; ; {
@@ -29,6 +34,7 @@ func (c *chain) aggregate(i int) {
 	if c.leaf <= i {
 		c.leaf, c.leafEnd = i, 0
 	}
+	return true
 }
 
 // other adds a further error that this one was printed with.

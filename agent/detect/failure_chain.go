@@ -26,14 +26,8 @@ type chain struct {
 }
 
 func (c *chain) read() {
-	if !c.nested && strings.HasPrefix(c.text, "[") {
-		c.aggregate(0)
-	}
 	for c.pos < len(c.text) {
 		c.segment()
-		if c.pos < len(c.text) && c.text[c.pos] == '[' && !c.nested {
-			c.aggregate(c.pos)
-		}
 	}
 	c.finish()
 }
@@ -47,6 +41,9 @@ func (c *chain) segment() {
 		return
 	}
 	n := c.inner(rest)
+	if n == 0 && c.aggregate(c.pos) {
+		return
+	}
 	c.asked, c.expects = false, false
 	c.pos = c.next(c.pos + n)
 }

@@ -107,7 +107,6 @@ var tlsPhrases = [...]phrase{
 	{"local error: tls: ", "", TLSFailed},
 	{"failed to load CA file", "", TLSFailed},
 	{"unable to load CA cert", "", TLSFailed},
-	{"failed to load X509 key pair", "", TLSFailed},
 	{"failed to load cert file", "", TLSFailed},
 	{"loading X509 key pair", "", TLSFailed},
 }

@@ -124,7 +124,9 @@ var registryPhrases = [...]phrase{
 	{"no processor for media-type", "", UnknownMediaType},
 	{"unsupported Content-Encoding algorithm", "", UnknownMediaType},
 	{"encountered unknown type ", "", UnknownMediaType},
-	// moby v28.5.2 distribution/{pull_v2,errors}.go; docker 1.x.
+	// moby v28.5.2 distribution/{pull_v2,errors}.go, where schema 1 is no notice any
+	// more; v26.1.4; docker 1.x.
+	{"Docker Image Format v1 and Docker Image manifest version 2, schema 1 ", "", SchemaOne},
 	{"[DEPRECATION NOTICE] Docker Image ", "", SchemaOne},
 	{"unsupported schema version ", "", SchemaOne},
 	{"unsupported manifest ", "", UnknownMediaType},

@@ -87,7 +87,7 @@ func unsupportedMedia(e evidence) verdict {
 	case e.found(detect.SchemaOne):
 		return verdict{
 			cause: UnsupportedMedia, detail: detailSchema1,
-			remedy: "The image is in Docker's schema 1, which containerd 2 no longer reads. Push it again with a current docker or buildx, or copy it with: skopeo copy --format oci.",
+			remedy: "The image is in Docker's schema 1, which containerd 2 and docker 26 no longer read. Push it again with a current docker or buildx, or copy it with: skopeo copy --format oci.",
 		}
 	case e.found(detect.UnknownMediaType):
 		return verdict{
