@@ -51,7 +51,7 @@ type Failure struct {
 	Found Findings
 	// GRPCCode is the CRI status that wraps the chain ("NotFound"), empty if none.
 	GRPCCode string
-	// Reference is the image that the runtime names in the chain (normalised).
+	// Reference is the image that the chain names, as its outermost wrapper does.
 	Reference string
 	Step      Step
 	// Method and URL of the request that failed; URL is redacted.

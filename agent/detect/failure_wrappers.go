@@ -269,8 +269,9 @@ func (c *chain) shape(w wrapper, rest string) int {
 	return min(end+len(": "), len(rest))
 }
 
-// reference notes the image of a wrapper. The innermost is what the runtime
-// made of the kubelet's.
+// reference notes the image of a wrapper. The outermost is as the kubelet or the
+// configuration has it; deeper ones are what the runtime made of it, which drops the
+// tag of an image that has a digest too.
 func (c *chain) reference(s string) {
 	if image, _, ok := cutQuoted(s); ok {
 		s = image
@@ -280,7 +281,7 @@ func (c *chain) reference(s string) {
 		s, _, _ = strings.Cut(s, " ")
 	}
 	s = strings.TrimPrefix(s, "docker://")
-	if s != "" {
+	if s != "" && c.f.Reference == "" {
 		c.f.Reference = bounded(redact.Text(s), maxReference)
 	}
 }
