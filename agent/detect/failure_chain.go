@@ -18,6 +18,7 @@ type chain struct {
 	asked      bool   // the last thing read was a request
 	expects    bool   // the last thing read announced a status
 	reasoned   bool   // and the server's words for it
+	unparsed   bool   // the body of the answer, which was none of a registry, is in quotes
 	containerd bool   // containerd's own words for a failed request were read
 	looking    bool   // a name is being looked up
 	told       bool   // a phrase was read since the last wrapper
@@ -64,7 +65,8 @@ func (c *chain) outer(rest string) int {
 // length, 0 if it is not known.
 func (c *chain) inner(rest string) int {
 	for _, read := range [...]func(*chain, string) int{
-		(*chain).status, (*chain).registryError, (*chain).contentAt, (*chain).tagIn, (*chain).transport, (*chain).file, (*chain).phrase,
+		(*chain).status, (*chain).registryError, (*chain).body, (*chain).contentAt, (*chain).tagIn, (*chain).transport,
+		(*chain).file, (*chain).phrase,
 	} {
 		if n := read(c, rest); n > 0 {
 			return n
@@ -102,6 +104,9 @@ func (c *chain) finish() {
 	if c.looking && !c.f.Found.Has(NoSuchHost, LookupTimeout, LookupServfail, LookupRefused) {
 		c.f.Found.add(LookupFailed)
 	}
+	if c.f.Found.Has(NoBasicAuth, BadCredentials, ExpiredCredentials, ForbiddenWord) {
+		c.f.Found &^= 1 << DeniedOrAbsent // it was told which
+	}
 	leaf := c.text[min(c.leaf, len(c.text)):]
 	switch {
 	case c.leafEnd > c.leaf:
@@ -130,10 +135,6 @@ func balanced(s string) string {
 // server is a failure of the lookup.
 func (c *chain) found(f Finding) {
 	c.told = true
-	switch f {
-	case NoBasicAuth, BadCredentials, ExpiredCredentials:
-		c.f.Found &^= 1 << DeniedOrAbsent // now it is known which
-	}
 	if c.looking {
 		switch f {
 		case ConnectTimeout, HeaderTimeout, DeadlineExceeded:

@@ -127,41 +127,59 @@ func (c *chain) entry(code, message string, n int) {
 }
 
 // denied reads what a registry says with the code denied. Without a status it
-// is docker's word, and containers/image's, for two things: the default message
-// stands for a repository that is not there as well; any other names a right
-// that is missing.
+// is docker's word, and containers/image's, for two things: the default message,
+// and what registries write in place of one, stands for a repository that is not
+// there as well; any other names a right that is missing.
 func (c *chain) denied(message string) {
-	if c.f.Status == 0 {
-		switch strings.ToLower(strings.TrimSpace(message)) {
-		case "", "denied", "requested access to the resource is denied", "access forbidden":
-			c.found(DeniedOrAbsent)
-		default:
-			c.found(ForbiddenWord)
-		}
+	if c.credentials(message) || c.f.Status != 0 {
+		return
 	}
-	c.credentials(message)
+	message = strings.ToLower(strings.TrimSpace(message))
+	switch {
+	case message == "", message == "denied", message == "access forbidden",
+		strings.HasPrefix(message, "requested access to the resource is denied"): // more, if newlines were lost
+		c.found(DeniedOrAbsent)
+	default:
+		c.found(ForbiddenWord)
+	}
+}
+
+// body reads the body of an answer that is no error of a registry: Amazon ECR
+// refuses with a sentence.
+func (c *chain) body(rest string) int {
+	if !c.unparsed || rest[0] != '"' {
+		return 0
+	}
+	body, tail, _ := cutQuoted(rest)
+	if c.f.Status == 401 || c.f.Status == 403 { // a page of any other says anything
+		c.credentials(body)
+	}
+	return len(rest) - len(tail)
 }
 
 // credentials notes what a registry says about the credentials that it was
-// sent.
-func (c *chain) credentials(message string) {
+// sent, and reports whether it says anything.
+func (c *chain) credentials(message string) (told bool) {
 	message = strings.ToLower(message)
 	for _, m := range credentialMessages {
 		if strings.Contains(message, m.text) && (m.found != DeniedOrAbsent || c.f.Status == 0) {
 			c.found(m.found)
+			told = true
 		}
 	}
+	return told
 }
 
 // credentialMessages are words in the messages of denied and unauthorized:
 // Amazon ECR ("Your authorization token has expired. Reauthenticate and try
-// again."), Docker Hub ("incorrect username or password"), GitLab ("HTTP Basic:
+// again.", "The security token included in the request is invalid"), Docker Hub ("incorrect username or password"), GitLab ("HTTP Basic:
 // Access denied"), Google Artifact Registry ("(or it may not exist)").
 var credentialMessages = [...]struct {
 	text  string
 	found Finding
 }{
 	{"expired", ExpiredCredentials},
+	{"security token included in the request is invalid", BadCredentials},
 	{"incorrect username or password", BadCredentials},
 	{"invalid username", BadCredentials},
 	{"invalid credentials", BadCredentials},

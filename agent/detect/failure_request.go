@@ -97,7 +97,7 @@ var answers = [...]struct {
 	{"unexpected status: ", "", true},
 	// github.com/docker/distribution v2.8.3 registry/client/errors.go.
 	{"received unexpected HTTP status: ", "", true},
-	{"error parsing HTTP ", "", false},
+	{unparsedBody, "", false},
 	// go.podman.io/image v5.42.0 docker/docker_client.go, docker/errors.go; the
 	// first was "Invalid status code returned when fetching …" up to v5.9.
 	{"invalid status code from registry ", "", true},
@@ -108,6 +108,10 @@ var answers = [...]struct {
 	{"Status ", "", false},
 	{"HTTP code ", "", false},
 }
+
+// unparsedBody begins `error parsing HTTP 403 response body: …: "…"`, with the body
+// in quotes (github.com/docker/distribution v2.8.3 registry/client/errors.go).
+const unparsedBody = "error parsing HTTP "
 
 // answer reads the words of an answer that was not expected, up to its status.
 func (c *chain) answer(rest string) int {
@@ -124,7 +128,7 @@ func (c *chain) answer(rest string) int {
 			n += c.answerURL(tail)
 			c.f.Method = a.method
 		}
-		c.expects, c.reasoned = true, a.reason
+		c.expects, c.reasoned, c.unparsed = true, a.reason, a.text == unparsedBody
 		return n
 	}
 	return 0

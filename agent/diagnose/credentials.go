@@ -57,6 +57,9 @@ func forbidden(e evidence) verdict {
 		return verdict{}
 	}
 	v := verdict{cause: Forbidden}
+	if e.f.Status != 403 {
+		v.confidence = Likely
+	}
 	switch kind := registryKind(e.Registry); {
 	case e.registrySays("country", "region", "export"):
 		v.remedy = "The registry refuses this country or address. Pull through a mirror elsewhere: /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."

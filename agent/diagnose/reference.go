@@ -119,13 +119,13 @@ func manifestNotFound(e evidence) verdict {
 // notFoundOrDenied is for registries that do not tell a missing repository from
 // one that may not be seen.
 func notFoundOrDenied(e evidence) verdict {
-	// Registries answer "denied", and "denied" with "unauthorized", for a
-	// repository that may not exist; only the status tells 401 from 403.
-	ambiguous := e.code("denied") && e.f.Status == 0
-	if e.found(detect.NoBasicAuth) || !ambiguous && !e.found(detect.DeniedOrAbsent) {
+	if !e.found(detect.DeniedOrAbsent) {
 		return verdict{}
 	}
 	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that the repository " + quoted(RepositoryOf(e.image())) +
 		" exists and, if it is private, give the pod a pull secret that may read it: " + pullSecret(e)}
+	if r, ok := e.f.Code("denied"); ok && (r.Message == "" || r.Message == r.Code) {
+		v.confidence = Likely // a word alone, which is said of both
+	}
 	return v
 }

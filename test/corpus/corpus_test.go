@@ -135,7 +135,7 @@ func factsOf(s detect.Signal) map[string]string {
 		"host": s.Host.Host, "method": s.Host.Method, "url": s.Host.URL, "role": string(s.Host.Role),
 		"id": s.RequestID, "bytes": strconv.FormatInt(s.Bytes, 10), "duration": s.Duration.String(),
 		"time": s.Time.UTC().Format(time.RFC3339Nano), "cause": string(d.Cause), "detail": d.Detail,
-		"pod": strings.TrimPrefix(s.Pod.Namespace+"/"+s.Pod.Name, "/"), "status": strconv.Itoa(s.Host.Status),
+		"confidence": string(d.Confidence), "pod": strings.TrimPrefix(s.Pod.Namespace+"/"+s.Pod.Name, "/"), "status": strconv.Itoa(s.Host.Status),
 	}
 	if s.Kind != detect.HostFailed && s.Failure != nil {
 		facts["status"] = strconv.Itoa(s.Failure.Status)
