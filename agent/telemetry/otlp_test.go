@@ -158,6 +158,27 @@ func TestReceiverAwayIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestTokenStaysOutOfTheLog: some receivers repeat the token that they do not know, and
+// explain themselves at length.
+func TestTokenStaysOutOfTheLog(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "unknown access key "+r.Header.Get("X-Access")+strings.Repeat(" why", 1000), http.StatusUnauthorized)
+	}))
+	defer server.Close()
+	var text strings.Builder
+	p := open(t, Config{Interval: time.Hour, Log: slog.New(slog.NewTextHandler(&text, nil)), Endpoint: endpoint.Config{
+		Endpoint: server.URL + "/v1/metrics", Headers: map[string]string{"X-Access": "opensesame"},
+	}})
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log := text.String()
+	want := "failed to send metrics to " + server.URL + "/v1/metrics: 401 Unauthorized (body: unknown access key REDACTED why why"
+	if !strings.Contains(log, want) || len(log) > 2*maxError {
+		t.Errorf("log of %d bytes, want less than %d and in it %s:\n%s", len(log), 2*maxError, want, log)
+	}
+}
+
 func TestWrongReceiverIsAnError(t *testing.T) {
 	_, err := New(Config{Endpoint: endpoint.Config{Endpoint: "nonsense"}, Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "otlp metrics: endpoint:") {

@@ -96,7 +96,7 @@ func (p *Provider) otlpReader(cfg Config) (sdkmetric.Reader, error) {
 		return nil, err
 	}
 	return sdkmetric.NewPeriodicReader(
-		&told{Exporter: exporter, log: p.log, name: e.Name()},
+		&told{Exporter: exporter, log: p.log, endpoint: e},
 		sdkmetric.WithInterval(cfg.Interval), sdkmetric.WithTimeout(e.Timeout()),
 	), nil
 }
