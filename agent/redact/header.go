@@ -68,7 +68,7 @@ func (x *scanner) replaceHeader(i int, scheme string) int {
 	for i < len(x.s) && x.s[i] == ' ' {
 		i++
 	}
-	end := lineEnd(x.s, i)
+	end := paramsEnd(x.s, i)
 	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic") {
 		end = trimPunctuation(x.s, i, bareEnd(x.s, i))
 	}

@@ -174,10 +174,10 @@ func (x *scanner) colonPair(i int) int {
 	key := x.s[start:end]
 	next := x.s[i+1]
 	if !isSpace(next) && next != '"' && next != '\\' && next != '[' {
-		if start == 0 || x.s[start-1] != '{' && x.s[start-1] != ',' || !isSecretKey(key) {
+		if start == 0 || strings.IndexByte("{, [", x.s[start-1]) < 0 || !isSecretKey(key) || !startsField(x.s, start) {
 			return i + 1
 		}
-		return x.value(i + 1) // {Username:u,Password:p}
+		return x.value(i + 1)
 	}
 	if isHeader(key) {
 		return x.header(start, i+1)
@@ -197,6 +197,27 @@ func (x *scanner) colonPair(i int) int {
 		return i + 1
 	}
 	return x.value(value)
+}
+
+// startsField reports whether the key at s[i] can be that of a field which Go printed:
+// {Username:u,Password:p} as gogo's String does, {Username:u Password:p} as %+v of a struct,
+// map[username:u password:p]. Names of images are in lower case, so that those of a list,
+// [app:1 auth:2], are told by what was opened last before them.
+func startsField(s string, i int) bool {
+	if s[i-1] == '{' || s[i-1] == ',' || s[i] >= 'A' && s[i] <= 'Z' {
+		return true
+	}
+	for n := 1; n <= maxKey && n <= i; n++ {
+		switch s[i-n] {
+		case '{':
+			return true
+		case '[':
+			return strings.HasSuffix(s[:i-n], "map")
+		case '}', ']', '"', '\n':
+			return false
+		}
+	}
+	return false
 }
 
 // jsonPair redacts the value of "key":"value" at any depth of quoting; the

@@ -37,8 +37,10 @@ type scanner struct {
 	out  strings.Builder
 	done int // s[:done] is in out
 	url  int // end of the URL that the scanner is in
-	at   int // the last @ of that URL
-	pair int // the last = seen by bareQuery
+	at   int // the last @ of that URL, but for those of digests; -1 if there is none
+	// pathAt is that before its query and fragment.
+	pathAt int
+	pair   int // the last = seen by bareQuery
 }
 
 func pass(s string) string {

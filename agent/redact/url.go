@@ -52,35 +52,65 @@ func isPublicParameter(key string) bool {
 func (x *scanner) userinfo(i int) int {
 	if i >= x.url {
 		x.url = bareEnd(x.s, i)
-		x.at = strings.LastIndexByte(x.s[i:x.url], '@') + i // i-1 if there is none
+		x.at = lastAt(x.s, i, x.url)
+		x.pathAt = -1
+		if x.at >= 0 {
+			x.pathAt = lastAt(x.s, i, i+pathLength(x.s[i:x.url]))
+		}
+	}
+	if x.at < i {
+		return i
 	}
 	end := i
 	for end < x.url && x.s[end] != '/' && x.s[end] != '?' && x.s[end] != '#' {
 		end++
 	}
-	at := strings.LastIndexByte(x.s[i:end], '@') + i
-	if at < i && badPort(x.s[i:end]) {
-		at = x.at // a password with a slash in it
+	at := lastAt(x.s, i, end)
+	if at < 0 {
+		at = x.slashedAt(x.s[i:end])
 	}
-	if at <= i || startsDigest(x.s[at+1:]) {
+	if at <= i {
 		return i
 	}
 	return x.replace(i, at)
 }
 
-// badPort reports whether an authority ends in a colon and something that is
-// no port, which then must be the beginning of a password.
-func badPort(authority string) bool {
+// lastAt returns where the last @ in s[i:end] is that begins no digest; -1 if there is none.
+func lastAt(s string, i, end int) int {
+	for {
+		n := strings.LastIndexByte(s[i:end], '@')
+		if n < 0 {
+			return -1
+		}
+		if end = i + n; !startsDigest(s[end+1:]) {
+			return end
+		}
+	}
+}
+
+// pathLength returns how much of a URL stands before its query and fragment.
+func pathLength(url string) int {
+	if n := strings.IndexAny(url, "?#"); n >= 0 {
+		return n
+	}
+	return len(url)
+}
+
+// slashedAt returns the @ behind an authority without one, if that is the beginning of
+// userinfo whose password holds a slash; -1 if it is not. What follows its colon may be no
+// port, and then is part of a password for sure, or look like one: then an @ in the path
+// tells, since a path holds none but before a digest.
+func (x *scanner) slashedAt(authority string) int {
 	i := strings.LastIndexByte(authority, ':')
-	if i < 0 || i == len(authority)-1 || strings.HasSuffix(authority, "]") {
-		return false
+	if i < 0 || strings.HasSuffix(authority, "]") {
+		return -1
 	}
 	for _, c := range []byte(authority[i+1:]) {
 		if !isDigit(c) {
-			return true
+			return x.at
 		}
 	}
-	return false
+	return x.pathAt
 }
 
 // looseUserinfo redacts user:password before an @ outside of a URL, as in

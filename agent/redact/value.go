@@ -3,8 +3,11 @@ package redact
 import "strings"
 
 // value redacts the value that begins at i, quoted or not, of a key that names
-// a secret. An Authorization value keeps its scheme.
+// a secret; of a list of values, [a], the first. An Authorization value keeps its scheme.
 func (x *scanner) value(i int) int {
+	if i < len(x.s) && x.s[i] == '[' {
+		i++
+	}
 	if n := quoteAt(x.s, i); n > 0 {
 		end := closingQuote(x.s, i, n)
 		return x.replaceValue(i+n, end)
@@ -13,8 +16,8 @@ func (x *scanner) value(i int) int {
 		return i // a flag, no value
 	}
 	end := trimPunctuation(x.s, i, fieldEnd(x.s, i))
-	if isSchemeWord(x.s[i:end]) {
-		return x.replaceValue(i, lineEnd(x.s, i))
+	if scheme := x.s[i:end]; isSchemeWord(scheme) && strings.HasPrefix(x.s[end:], " ") {
+		return x.replaceHeader(end, scheme)
 	}
 	return x.replaceValue(i, end)
 }
@@ -112,7 +115,7 @@ func fieldEnd(s string, i int) int {
 				return i
 			}
 		case ',', ';':
-			if startsField(s[i+1:]) {
+			if startsKey(s[i+1:]) {
 				return i
 			}
 		}
@@ -120,9 +123,9 @@ func fieldEnd(s string, i int) int {
 	return i
 }
 
-// startsField reports whether s begins with a key and what separates it from
-// its value.
-func startsField(s string) bool {
+// startsKey reports whether s begins with a key and what separates it from its
+// value.
+func startsKey(s string) bool {
 	n := 0
 	for n < len(s) && isKey(s[n]) {
 		n++
@@ -137,6 +140,21 @@ func trimPunctuation(s string, i, end int) int {
 		end--
 	}
 	return end
+}
+
+// paramsEnd returns the end of the line, or of the quotes around s[i], behind the
+// parameters of an Authorization value: username="bob", response="x" (RFC 9110
+// section 11.2).
+func paramsEnd(s string, i int) int {
+	for {
+		end := lineEnd(s, i)
+		n := quoteAt(s, end)
+		if n == 0 || end == i || s[end-1] != '=' {
+			return end
+		}
+		i = closingQuote(s, end, n)
+		i += quoteAt(s, i)
+	}
 }
 
 func lineEnd(s string, i int) int {
