@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ type Saved struct {
 	Unsaid   int       `json:"unsaid"`
 	Counted  []counted `json:"counted"`
 	EndUID   string    `json:"end_uid,omitempty"`
+	// Changed is when a change to a cause was last reported.
+	Changed map[diagnose.Cause]time.Time `json:"changed,omitempty"`
 }
 
 // maxCounted is how many attempts of one incident are known again when they are
@@ -151,7 +154,7 @@ func (s *Store) Save() []Saved {
 func (e *entry) save() Saved {
 	saved := Saved{
 		Incident: e.snapshot(), Key: e.key, Touched: e.touched, Reported: e.reported,
-		Unsaid: e.unsaid, Counted: slices.Clone(e.counted), EndUID: e.endUID,
+		Unsaid: e.unsaid, Counted: slices.Clone(e.counted), EndUID: e.endUID, Changed: maps.Clone(e.changed),
 	}
 	if e.State == StateAbandoned && !e.arrived {
 		saved.Incident.State, saved.Incident.ClosedAt = Open, time.Time{}
@@ -167,7 +170,7 @@ func (s *Store) Restore(saved []Saved) {
 	for _, i := range saved {
 		e := &entry{
 			Incident: i.Incident, key: i.Key, touched: i.Touched, reported: i.Reported,
-			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID,
+			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed,
 		}
 		switch {
 		case e.State != Open:

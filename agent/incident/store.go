@@ -50,10 +50,11 @@ type entry struct {
 	Incident
 	key      string
 	place    *list.Element
-	touched  time.Time // when anything was heard of it, on our clock
-	reported time.Time // when an attempt was last reported, on the log's clock
-	unsaid   int       // attempts since then
-	counted  []counted // the last ones, the oldest first
+	touched  time.Time                    // when anything was heard of it, on our clock
+	reported time.Time                    // when an attempt was last reported, on the log's clock
+	unsaid   int                          // attempts since then
+	changed  map[diagnose.Cause]time.Time // when a change to a cause was last reported
+	counted  []counted                    // the last ones, the oldest first
 	// endUID is the attempt that ended it, if one did; arrived is set once nobody has
 	// to be told of the end any more.
 	endUID  string
@@ -136,30 +137,18 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 	e.Attempts++
 	e.unsaid++
 	c := counted{UID: a.UID, Number: e.Attempts}
-	if e.Diagnosis.Cause != d.Cause && e.Diagnosis.Cause != diagnose.BackOff {
-		c.Previous = new(e.Diagnosis)
-		c.Previous.Remedy, c.Previous.Action, c.Previous.Cache = "", "", nil // of an outage that is as it was; not told
-	}
-	e.Diagnosis = d
-	if c.Previous != nil || s.worthTelling(e, a.End) {
+	changed := e.Diagnosis.Cause != d.Cause && e.Diagnosis.Cause != diagnose.BackOff
+	if s.worthTelling(e, a.End) || changed && longAgo(e.changed[d.Cause], a.End) {
 		c.Since = e.unsaid
 		e.reported, e.unsaid = a.End, 0
+		if changed {
+			c.Previous = e.changeTo(d.Cause, a.End)
+		}
 	}
+	e.Diagnosis = d
 	e.count(c)
 	c.tell(e, a, d, now, emit)
 	s.bound()
-}
-
-// worthTelling thins out the repetitions of one incident: every attempt up to
-// the 10th, then one for each doubling and at least one in 10 minutes.
-func (s *Store) worthTelling(e *entry, at time.Time) bool {
-	const all, atLeast = 10, 10 * time.Minute
-	n := e.Attempts
-	if s.cfg.All || n <= all {
-		return true
-	}
-	doubling := n%all == 0 && n/all&(n/all-1) == 0
-	return doubling || at.Sub(e.reported) >= atLeast
 }
 
 func (s *Store) begin(a attempt.Attempt, d diagnose.Diagnosis) *entry {

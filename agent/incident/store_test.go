@@ -273,6 +273,45 @@ func TestAStormIsThinnedOut(t *testing.T) {
 	}
 }
 
+// An outage whose cause comes and goes, as with a mirror that answers 503 and then times
+// out, is a storm as any other; a cause that is new is told at once.
+func TestAChangingCauseIsThinnedOut(t *testing.T) {
+	s := newStory(incident.Config{})
+	for range 500 {
+		s.fails(image, diagnose.RegistryUnavailable)
+		s.fails(image, diagnose.NetworkTimeout)
+		s.wait(2 * time.Second)
+	}
+	if n := len(s.told); n > 40 {
+		t.Errorf("%d records for 1000 attempts in 17 minutes, want at most 40", n)
+	}
+	s.told = nil
+	s.fails(image, diagnose.DNS)
+	if len(s.told) != 2 || !strings.HasPrefix(s.told[0], "cause_changed dns #1001 ") || !strings.HasPrefix(s.told[1], "failed dns #1001 ") {
+		t.Errorf("told of a cause that is new: got %q, want its change and the attempt", s.told)
+	}
+}
+
+// A line of a clock that was a day ahead must not silence those that follow.
+func TestClockSetBack(t *testing.T) {
+	s := newStory(incident.Config{})
+	for range 9 {
+		s.fails(image, diagnose.DNS)
+	}
+	s.now = s.now.Add(24 * time.Hour)
+	s.fails(image, diagnose.DNS)
+	s.now = s.now.Add(-24 * time.Hour)
+	s.told = nil
+	for range 4 {
+		s.now = s.now.Add(5 * time.Minute)
+		s.fails(image, diagnose.DNS)
+	}
+	want := []string{"failed dns #11 since 1 pods 0", "failed dns #13 since 2 pods 0"}
+	if diff := cmp.Diff(want, s.told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	s := newStory(incident.Config{MaxOpen: 10})
 	for i := range 25 {
