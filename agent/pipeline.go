@@ -197,5 +197,5 @@ func (p *pipeline) state() (map[string]logtail.Position, []incident.Saved) {
 func (p *pipeline) restore(incidents []incident.Saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.incidents.Restore(incidents)
+	p.incidents.Restore(incidents, time.Now())
 }

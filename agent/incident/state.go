@@ -164,13 +164,17 @@ func (e *entry) save() Saved {
 }
 
 // Restore takes up what Save returned, in an empty store. Incidents beyond
-// [Config.MaxOpen] are left out and counted as evicted.
-func (s *Store) Restore(saved []Saved) {
+// [Config.MaxOpen] are left out and counted as evicted. However long nobody looked, the
+// logs of that time are read only now: until then no incident is too old.
+func (s *Store) Restore(saved []Saved, now time.Time) {
 	slices.SortStableFunc(saved, func(a, b Saved) int { return a.Touched.Compare(b.Touched) })
 	for _, i := range saved {
 		e := &entry{
-			Incident: i.Incident, key: i.Key, touched: i.Touched, reported: i.Reported,
+			Incident: i.Incident, key: i.Key, touched: now, reported: i.Reported,
 			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed,
+		}
+		if i.Touched.IsZero() {
+			e.touched = time.Time{}
 		}
 		switch {
 		case e.State != Open:

@@ -24,7 +24,7 @@ func (s *story) restart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.store = incident.NewStore(incident.Config{AbandonAfter: 15 * time.Minute, MaxOpen: 100})
-	s.store.Restore(saved)
+	s.store.Restore(saved, s.now)
 }
 
 // again reads the n last attempts again, as an agent does that was killed before it
@@ -122,9 +122,33 @@ var restarts = map[string]struct {
 			s.fails(image, diagnose.Unauthorized, "web-0")
 			s.wait(10 * time.Minute)
 			s.restart(t)
-			s.wait(5 * time.Minute)
+			s.wait(14 * time.Minute)
+			s.told = append(s.told, "14 minutes later")
+			s.wait(time.Minute)
 		},
-		want: []string{failed1, "abandoned unauthorized #1 since 0 pods 1"},
+		want: []string{failed1, "14 minutes later", "abandoned unauthorized #1 since 0 pods 1"},
+	},
+	"down for longer than an incident is kept": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.now = s.now.Add(time.Hour)
+			s.restart(t)
+			s.wait(time.Second) // before anything was read
+			s.fails(image, diagnose.Unauthorized, "web-0")
+		},
+		want: []string{failed1, "failed unauthorized #2 since 1 pods 1"},
+	},
+	"down for long before the recovery has arrived": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.succeeds(image)
+			s.now = s.now.Add(time.Hour)
+			s.restart(t)
+			s.wait(time.Second)
+			s.n = 0
+			s.fails(image, diagnose.Unauthorized, "web-0")
+		},
+		want: []string{failed1, "recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials", failed1},
 	},
 	"the pod is deleted": {
 		play: func(t *testing.T, s *story) {
