@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -162,8 +163,40 @@ func (s *Store) addPods(e *entry, pods []attempt.Pod) {
 		case len(e.Pods) < MaxPods:
 			e.Pods = append(e.Pods, p)
 			s.wait(e, p.Pod)
+			e.takeBack(p)
 		default:
-			e.PodsDropped++
+			e.leaveOut(p)
 		}
 	}
+}
+
+// maxDropped bounds the pods beyond [MaxPods] that are told from each other: together 500,
+// and no node has many more.
+const maxDropped = 400
+
+// leaveOut counts a pod that there is no room for, once however often it tries.
+func (e *entry) leaveOut(p attempt.Pod) {
+	sum := sumOf(p)
+	if len(e.dropped) < maxDropped && !slices.Contains(e.dropped, sum) {
+		e.dropped = append(e.dropped, sum)
+		e.PodsDropped = len(e.dropped)
+	}
+}
+
+// takeBack notes that there is room for a pod now.
+func (e *entry) takeBack(p attempt.Pod) {
+	if len(e.dropped) == 0 {
+		return
+	}
+	if i := slices.Index(e.dropped, sumOf(p)); i >= 0 {
+		e.dropped = slices.Delete(e.dropped, i, i+1)
+		e.PodsDropped = len(e.dropped)
+	}
+}
+
+// sumOf stands for a pod's container.
+func sumOf(p attempt.Pod) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(nameOf(p.Pod) + "/" + p.Container)) //nolint:errcheck // never fails
+	return h.Sum32()
 }

@@ -147,6 +147,7 @@ var restarts = map[string]struct {
 			s.wait(time.Second)
 			s.n = 0
 			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.wait(time.Hour) // it is not open
 		},
 		want: []string{failed1, "recovered unauthorized #1 since 0 pods 1 after 0s, new_credentials", failed1},
 	},

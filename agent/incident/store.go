@@ -55,6 +55,7 @@ type entry struct {
 	unsaid   int                          // attempts since then
 	changed  map[diagnose.Cause]time.Time // when a change to a cause was last reported
 	counted  []counted                    // the last ones, the oldest first
+	dropped  []uint32                     // sums of the pods that there is no room for
 	// endUID is the attempt that ended it, if one did; arrived is set once nobody has
 	// to be told of the end any more.
 	endUID  string

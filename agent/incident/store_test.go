@@ -323,10 +323,17 @@ func TestBounds(t *testing.T) {
 	if got := s.store.Open()[0].Image; got != image+"-24" {
 		t.Errorf("newest is %s", got)
 	}
-	for i := range incident.MaxPods + 7 {
-		s.fails(image, diagnose.DNS, fmt.Sprint("web-", i))
+	for range 3 {
+		for i := range incident.MaxPods + 7 {
+			s.fails(image, diagnose.DNS, fmt.Sprint("web-", i))
+		}
 	}
 	if got := s.store.Open()[0]; len(got.Pods) != incident.MaxPods || got.PodsDropped != 7 {
 		t.Errorf("%d pods, %d dropped; want %d and 7", len(got.Pods), got.PodsDropped, incident.MaxPods)
+	}
+	s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+	s.fails(image, diagnose.DNS, fmt.Sprint("web-", incident.MaxPods))
+	if got := s.store.Open()[0]; len(got.Pods) != incident.MaxPods || got.PodsDropped != 6 {
+		t.Errorf("%d pods, %d dropped once there is room for one; want %d and 6", len(got.Pods), got.PodsDropped, incident.MaxPods)
 	}
 }
