@@ -96,11 +96,8 @@ func (a *Agent) open(deps Deps) (err error) {
 	}
 	a.positions = &positions{store: openState(a.cfg.Delivery.StateDir), pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
 	a.pipe.moved = a.positions.note
-	a.sources = &sources{
-		cfg: a.cfg, node: a.node, log: a.log,
-		watcher: watch.New(a.log),
-		start:   a.positions.load(),
-	}
+	a.sources = &sources{cfg: a.cfg, node: a.node, log: a.log, watcher: watch.New(a.log)}
+	a.sources.start = a.positions.load(a.sources.mayRead)
 	return nil
 }
 

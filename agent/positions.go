@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ type positions struct {
 	moved  chan struct{} // cap 1: something was settled
 	passed chan struct{} // cap 1: so much noise was passed that it is worth storing
 	noise  atomic.Int64  // bytes passed since the last save
+	// loaded are the positions of an earlier run. They hold until the source has moved
+	// in this one: its log may be away for a while.
+	loaded map[string]logtail.Position
 
 	size   int // of the incidents stored last, in bytes
 	failed sync.Once
@@ -73,7 +77,8 @@ func (p *positions) save() {
 	}
 	p.noise.Store(0)
 	marks, incidents := p.pipe.state()
-	st := checkpoint.State{Positions: marks}
+	st := checkpoint.State{Positions: maps.Clone(p.loaded)}
+	maps.Copy(st.Positions, marks)
 	var err error
 	if len(incidents) > 0 {
 		st.Incidents, err = json.Marshal(incidents)
@@ -108,8 +113,10 @@ func (p *positions) pass(bytes int64) {
 	}
 }
 
-// load returns the stored positions and takes up the incidents.
-func (p *positions) load() map[string]logtail.Position {
+// load returns the stored positions, those of logs that are no longer read excepted,
+// and takes up the incidents.
+func (p *positions) load(read func(source string) bool) map[string]logtail.Position {
+	p.loaded = make(map[string]logtail.Position)
 	if p.store == nil {
 		return nil
 	}
@@ -117,13 +124,18 @@ func (p *positions) load() map[string]logtail.Position {
 	if err != nil {
 		p.log.Warn("the stored state cannot be used", "error", err)
 	}
+	for name, at := range st.Positions {
+		if read(name) {
+			p.loaded[name] = at
+		}
+	}
 	var incidents []incident.Saved
 	if len(st.Incidents) > 0 {
 		if err := json.Unmarshal(st.Incidents, &incidents); err != nil {
 			p.log.Warn("the stored incidents cannot be used", "error", err)
-			return st.Positions
+			return p.loaded
 		}
 	}
 	p.pipe.restore(incidents)
-	return st.Positions
+	return p.loaded
 }

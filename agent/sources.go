@@ -139,6 +139,28 @@ func (s *sources) lookback() time.Duration {
 	return s.cfg.Sources.Lookback.For
 }
 
+// mayRead reports whether the configuration has a source of this name, be it that
+// there is nothing for it to read yet.
+func (s *sources) mayRead(name string) bool {
+	if name == journalName {
+		return len(s.journalUnits()) > 0
+	}
+	return slices.ContainsFunc(s.places(), func(p file.Candidate) bool { return sourceName(p.Path) == name })
+}
+
+// places are the files that are read as soon as they exist: the known ones, unless
+// sources.auto is off, and the configured ones.
+func (s *sources) places() []file.Candidate {
+	var all []file.Candidate
+	if s.cfg.Sources.Auto {
+		all = file.Known(s.cfg.HostRoot)
+	}
+	for _, f := range s.cfg.Sources.Files {
+		all = append(all, file.Candidate{Path: filepath.Join(s.cfg.HostRoot, f.Path), Program: f.Program, Distribution: configured})
+	}
+	return all
+}
+
 // position is where a source goes on; nil at its first start.
 func (s *sources) position(name string) *logtail.Position {
 	if at, ok := s.start[name]; ok {
@@ -240,27 +262,22 @@ func (s *sources) candidates() []logtail.Candidate {
 			all = append(all, logtail.Candidate{Kind: "folder", Name: root, Detail: "no journal there"})
 		}
 	}
-	if s.cfg.Sources.Auto {
-		for _, known := range file.Known(s.cfg.HostRoot) {
-			all = append(all, s.candidate(known.Path, known.Program, known.Distribution))
-		}
-	}
-	for _, f := range s.cfg.Sources.Files {
-		all = append(all, s.candidate(filepath.Join(s.cfg.HostRoot, f.Path), f.Program, configured))
+	for _, p := range s.places() {
+		all = append(all, s.candidate(p))
 	}
 	return all
 }
 
 // candidate tells about one file.
-func (s *sources) candidate(path, program, distribution string) logtail.Candidate {
-	c := logtail.Candidate{Kind: "file", Name: path, Program: program, Distribution: distribution, Detail: "no such file"}
+func (s *sources) candidate(p file.Candidate) logtail.Candidate {
+	c := logtail.Candidate{Kind: "file", Name: p.Path, Program: p.Program, Distribution: p.Distribution, Detail: "no such file"}
 	for _, st := range s.status() {
-		if st.Name == sourceName(path) {
+		if st.Name == sourceName(p.Path) {
 			c.Found, c.Detail = st.State == logtail.StateReading, cmp.Or(st.Error, fmt.Sprintf("%d lines read", st.Lines))
 			return c
 		}
 	}
-	if _, err := os.Stat(path); err == nil {
+	if _, err := os.Stat(p.Path); err == nil {
 		c.Detail = "just found; it will be read within a minute"
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		c.Detail = err.Error()
