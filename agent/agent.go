@@ -65,6 +65,7 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	cfg = cfg.Effective()
 	node := readNode(cfg.HostRoot, cfg.Resource.NodeName)
 	a := &Agent{cfg: cfg, log: deps.Logger, node: node, version: deps.Version, dialer: &endpoint.Dialer{}}
+	keepAddresses(a.dialer, cfg.Delivery.StateDir, a.log)
 	if err := a.open(deps); err != nil {
 		return nil, errors.Join(err, a.close())
 	}

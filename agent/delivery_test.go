@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,5 +78,48 @@ func waitFor(t *testing.T, what string, is func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
+	}
+}
+
+// An agent that starts while its receiver's name does not resolve sends to where an
+// earlier run has reached it.
+func TestStartWithoutDNS(t *testing.T) {
+	n := newNode(t)
+	receiver := n.cfg.OTLP.Logs.Endpoint
+	byName := func(name string) string { return strings.Replace(receiver, "127.0.0.1", name, 1) }
+	n.cfg.OTLP.Logs.Endpoint = byName("localhost")
+	_, stop := n.run()
+	n.write(n.containerd, fmt.Sprintf(containerdLines, "v1"))
+	n.wait(1)
+	stop()
+	const away = "receiver.invalid" // RFC 6761: never resolves
+	file := filepath.Join(n.cfg.Delivery.StateDir, "receivers.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.Replace(text, []byte("localhost:"), []byte(away+":"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.OTLP.Logs.Endpoint = byName(away)
+	_, stop = n.run()
+	defer stop()
+	n.write(n.containerd, fmt.Sprintf(containerdLines, "v2"))
+	n.waitImage("registry.example.com/team/app:v2")
+}
+
+// A file of addresses that cannot be used costs no start.
+func TestAddressesThatCannotBeUsed(t *testing.T) {
+	for _, text := range []string{"", "{", `{"version":2}`, `{"version":1,"addresses":{"a:1":"nowhere"}}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "receivers.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n := newNode(t)
+		n.cfg.Delivery.StateDir = dir
+		_, stop := n.run()
+		n.write(n.containerd, fmt.Sprintf(containerdLines, "v1"))
+		n.wait(1)
+		stop()
 	}
 }

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -21,6 +22,9 @@ type Dialer struct {
 	// the system does it.
 	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	Lookup func(ctx context.Context, host string) ([]string, error)
+	// Learnt is told all addresses that worked, host:port to ip:port, when one is new or
+	// another one than before; nil tells nobody. It may be called by several goroutines.
+	Learnt func(addresses map[string]string)
 
 	mu    sync.Mutex
 	last  map[string]string // host:port to ip:port
@@ -46,6 +50,28 @@ func (d *Dialer) Tried() []Dialed {
 	tried := slices.Clone(d.tried)
 	slices.Reverse(tried)
 	return tried
+}
+
+// Know takes up what an earlier Dialer has learnt.
+func (d *Dialer) Know(addresses map[string]string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = maps.Clone(addresses)
+}
+
+// learn keeps the address of a host that was reached by name.
+func (d *Dialer) learn(host, address string) {
+	d.mu.Lock()
+	known := d.last[host] == address
+	if d.last == nil {
+		d.last = map[string]string{}
+	}
+	d.last[host] = address
+	all := maps.Clone(d.last)
+	d.mu.Unlock()
+	if !known && d.Learnt != nil {
+		d.Learnt(all)
+	}
 }
 
 // remember keeps an outcome in place of one that is alike.
@@ -86,12 +112,7 @@ func (d *Dialer) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.last == nil {
-		d.last = map[string]string{}
-	}
-	d.last[addr] = conn.RemoteAddr().String()
+	d.learn(addr, conn.RemoteAddr().String())
 	return conn, nil
 }
 

@@ -132,7 +132,13 @@ func TestLastAddressWhenDNSFails(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	addr := net.JoinHostPort("localhost", port)
 
-	d := &Dialer{}
+	learnt := 0
+	d := &Dialer{Learnt: func(all map[string]string) {
+		learnt++
+		if all[addr] != l.Addr().String() {
+			t.Errorf("learnt %v", all)
+		}
+	}}
 	var answer error
 	d.Lookup = func(context.Context, string) ([]string, error) { return nil, answer }
 	dial := func() (string, error) {
@@ -148,8 +154,11 @@ func TestLastAddressWhenDNSFails(t *testing.T) {
 			t.Errorf("lookup says %v: connected to %q, %v", answer, got, err)
 		}
 	}
+	if learnt != 1 {
+		t.Errorf("told %d times of one address", learnt)
+	}
 	// Proof that the last one went by the remembered address.
-	d.last[addr] = "127.0.0.1:1"
+	d.Know(map[string]string{addr: "127.0.0.1:1"})
 	if _, err := dial(); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("got %v, want the remembered address to be refused", err)
 	}
