@@ -128,7 +128,7 @@ func (p *pipeline) begun() []attempt.InFlight {
 
 func (p *pipeline) tell(c incident.Change, h *hold) {
 	if c.Kind == incident.Recovered {
-		p.metrics.Recovered(c.Incident.ClosedAt.Sub(c.Incident.FirstSeen))
+		p.metrics.Recovered(c.Incident.Lasted())
 	}
 	h.retain()
 	p.exporter.Enqueue(export.FromChange(c, p.node.Name), func(delivered bool) {

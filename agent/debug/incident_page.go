@@ -75,7 +75,7 @@ func (p *incidentPage) tell(i *incident.Incident, status int) {
 	p.Story = story{
 		Open: i.State == incident.Open, Tone: "bad", State: "Cannot be pulled",
 		Since: p.moment(i.FirstSeen), Last: p.moment(i.LastSeen), Closed: p.moment(i.ClosedAt),
-		Outage: span(i.ClosedAt.Sub(i.FirstSeen)), Tries: count(i.Attempts, "failed attempt"),
+		Outage: span(i.Lasted()), Tries: count(i.Attempts, "failed attempt"),
 	}
 	switch i.State {
 	case incident.StateRecovered:

@@ -59,7 +59,7 @@ func (p *page) incidentRow(i *incident.Incident, status int) incidentRow {
 		Remedy: visible(i.Diagnosis.Remedy, maxLong), Pods: podsOf(i.Pods, i.PodsDropped, 2),
 		Attempts: comma(i.Attempts),
 		First:    p.moment(i.FirstSeen), Last: p.moment(i.LastSeen), Closed: p.moment(i.ClosedAt),
-		Outage: span(i.ClosedAt.Sub(i.FirstSeen)), Recovered: i.State == incident.StateRecovered,
+		Outage: span(i.Lasted()), Recovered: i.State == incident.StateRecovered,
 	}
 }
 

@@ -23,12 +23,12 @@ func body(c incident.Change, d diagnose.Diagnosis, pods []attempt.Pod) string {
 	var what string
 	switch c.Kind {
 	case incident.Recovered:
-		what = "pulled " + image + " again after " + short(outage(c)) + " and " + attemptsOf(c) + " " + code(d)
+		what = "pulled " + image + " again after " + short(c.Incident.Lasted()) + " and " + attemptsOf(c) + " " + code(d)
 		if c.WhatChanged != "" {
 			what += "; what changed: " + c.WhatChanged
 		}
 	case incident.Abandoned:
-		what = "no one tries to pull " + image + " any more, after " + short(outage(c)) + " and " + attemptsOf(c) +
+		what = "no one tries to pull " + image + " any more, after " + short(c.Incident.Lasted()) + " and " + attemptsOf(c) +
 			": " + summary(c, d) + " " + code(d)
 	case incident.Stalled:
 		what = unfinished(c, image) + " " + code(d) + advice(d)

@@ -239,7 +239,7 @@ func (a *attributes) incident(c incident.Change) {
 	}
 	if c.Kind == incident.Recovered || c.Kind == incident.Abandoned {
 		a.number(IncidentAttemptsKey, int64(c.Incident.Attempts))
-		a.number(IncidentDurationKey, outage(c).Milliseconds())
+		a.number(IncidentDurationKey, c.Incident.Lasted().Milliseconds())
 		a.name(IncidentWhatChangedKey, c.WhatChanged)
 	}
 	if c.Attempt != nil {
@@ -250,17 +250,4 @@ func (a *attributes) incident(c incident.Change) {
 		a.number(LayerSizeKey, c.Attempt.Layer.Size)
 		a.name(SourceKey, c.Attempt.Program)
 	}
-}
-
-// outage is how long the image could not be pulled, 0 if that is not known. An
-// abandoned one ends where it was seen last.
-func outage(c incident.Change) time.Duration {
-	end := c.Incident.ClosedAt
-	if c.Kind == incident.Abandoned || end.IsZero() {
-		end = c.Incident.LastSeen
-	}
-	if c.Incident.FirstSeen.IsZero() || end.Before(c.Incident.FirstSeen) {
-		return 0
-	}
-	return end.Sub(c.Incident.FirstSeen)
 }

@@ -75,7 +75,7 @@ func TestFromChangeKinds(t *testing.T) {
 	recovered := closed(rateLimited())
 	recovered.Kind, recovered.WhatChanged, recovered.Diagnosis = incident.Recovered, "new_credentials", diagnose.Diagnosis{}
 	abandoned := closed(rateLimited())
-	abandoned.Kind, abandoned.Attempt = incident.Abandoned, nil
+	abandoned.Kind, abandoned.Attempt, abandoned.Incident.State = incident.Abandoned, nil, incident.StateAbandoned
 	changed := rateLimited()
 	changed.Kind = incident.CauseChanged
 	changed.Previous = diagnose.Diagnosis{Cause: diagnose.DNS, Detail: "nxdomain"}

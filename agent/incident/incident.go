@@ -38,8 +38,22 @@ type Incident struct {
 	// LastError is the newest raw terminal error, redacted.
 	LastError string        `json:"last_error,omitempty"`
 	Pods      []attempt.Pod `json:"pods,omitempty"`
-	// PodsDropped counts pods beyond the bound of 100.
+	// PodsDropped counts pods beyond the bound of 100, up to a bound of their own.
 	PodsDropped int `json:"pods_dropped,omitempty"`
+}
+
+// Lasted is for how long the image could not be pulled, as far as is known. Of an incident
+// that was abandoned the end is not known: it lasted until it was seen last. Where the clock
+// was set back it is 0.
+func (i *Incident) Lasted() time.Duration {
+	end := i.LastSeen
+	if i.State != StateAbandoned && !i.ClosedAt.IsZero() {
+		end = i.ClosedAt
+	}
+	if i.FirstSeen.IsZero() || end.Before(i.FirstSeen) {
+		return 0
+	}
+	return end.Sub(i.FirstSeen)
 }
 
 // State is where an incident stands.

@@ -337,3 +337,22 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d pods, %d dropped once there is room for one; want %d and 6", len(got.Pods), got.PodsDropped, incident.MaxPods)
 	}
 }
+
+func TestLasted(t *testing.T) {
+	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
+	for _, tt := range []struct {
+		name string
+		i    incident.Incident
+		want time.Duration
+	}{
+		{"open", incident.Incident{State: incident.Open, FirstSeen: at(0), LastSeen: at(5)}, 5 * time.Minute},
+		{"recovered", incident.Incident{State: incident.StateRecovered, FirstSeen: at(0), LastSeen: at(5), ClosedAt: at(6)}, 6 * time.Minute},
+		{"abandoned", incident.Incident{State: incident.StateAbandoned, FirstSeen: at(0), LastSeen: at(5), ClosedAt: at(20)}, 5 * time.Minute},
+		{"the clock was set back", incident.Incident{State: incident.StateRecovered, FirstSeen: at(60), LastSeen: at(61), ClosedAt: at(1)}, 0},
+		{"nothing is known", incident.Incident{LastSeen: at(5)}, 0},
+	} {
+		if got := tt.i.Lasted(); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
