@@ -36,16 +36,26 @@ func (l *losses) add(loss logtail.Loss) {
 // lost names no source; that has to wait while the receiver is away, or telling
 // of it would push out further records.
 func (l *losses) due(now time.Time, away bool) []logtail.Loss {
+	return l.take(now, func(kind lossKind) bool {
+		last, ok := l.told[kind]
+		return (!ok || now.Sub(last) >= lossEvery) && (!away || kind.source != "")
+	})
+}
+
+// rest takes out all sums: nothing is told any more after it.
+func (l *losses) rest(now time.Time) []logtail.Loss {
+	return l.take(now, func(lossKind) bool { return true })
+}
+
+func (l *losses) take(now time.Time, ready func(lossKind) bool) (taken []logtail.Loss) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var due []logtail.Loss
 	for kind, loss := range l.untold {
-		if last, ok := l.told[kind]; ok && now.Sub(last) < lossEvery || away && kind.source == "" {
-			continue
+		if ready(kind) {
+			l.told[kind] = now
+			delete(l.untold, kind)
+			taken = append(taken, loss)
 		}
-		l.told[kind] = now
-		delete(l.untold, kind)
-		due = append(due, loss)
 	}
-	return due
+	return taken
 }

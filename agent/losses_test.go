@@ -37,4 +37,9 @@ func TestLossesAreSummedUp(t *testing.T) {
 	expect("a minute later, while the receiver is away", true, sum)
 	expect("when it is back", false, full)
 	expect("nothing is left", false)
+	l.add(full)
+	expect("too soon, and the receiver is away", true)
+	if diff := cmp.Diff([]logtail.Loss{full}, l.rest(now)); diff != "" {
+		t.Errorf("at the end (-want +got):\n%s", diff)
+	}
 }

@@ -134,7 +134,7 @@ func (p *pipeline) turn(now time.Time) time.Time {
 	p.incidents.Expire(now, func(c incident.Change) { p.tell(c, nil) })
 	p.lingering.expire(now)
 	p.countForgotten()
-	p.tellLosses(now)
+	p.tellLosses(p.losses.due(now, p.exporter.Away()), now)
 	p.next = now.Add(heartbeat)
 	if due, ok := p.due(); ok && due.Before(p.next) {
 		p.next = due
@@ -144,10 +144,15 @@ func (p *pipeline) turn(now time.Time) time.Time {
 
 // countForgotten counts what the bounds made the joiner and the store drop.
 func (p *pipeline) countForgotten() {
-	forgotten, evicted := p.joiner.Forgotten(), p.incidents.Evicted()
-	p.metrics.Lost(telemetry.LostPullForgotten, forgotten-p.forgotten)
-	p.metrics.Lost(telemetry.LostIncidentEvicted, evicted-p.evicted)
-	p.forgotten, p.evicted = forgotten, evicted
+	count := func(reason, detail string, total int64, counted *int64) {
+		if n := total - *counted; n > 0 {
+			*counted = total
+			p.metrics.Lost(reason, n)
+			p.losses.add(logtail.Loss{Reason: reason, Count: n, Detail: detail})
+		}
+	}
+	count(telemetry.LostPullForgotten, "pulls without an end were given up", p.joiner.Forgotten(), &p.forgotten)
+	count(telemetry.LostIncidentEvicted, "more incidents than incidents.max_open were open", p.incidents.Evicted(), &p.evicted)
 }
 
 // lost notes a loss that has been counted.
@@ -157,14 +162,15 @@ func (p *pipeline) lost(l logtail.Loss) {
 }
 
 // tellLosses logs what was lost and sends it as records.
-func (p *pipeline) tellLosses(now time.Time) {
-	for _, l := range p.losses.due(now, p.exporter.Away()) {
+func (p *pipeline) tellLosses(losses []logtail.Loss, now time.Time) {
+	for _, l := range losses {
 		p.log.Warn("lost data", "source", l.Source, "reason", l.Reason, "count", l.Count, "bytes", l.Bytes, "detail", l.Detail)
 		p.exporter.Enqueue(export.DataLoss(l, p.node.Name, now), nil)
 	}
 }
 
-// flush hands on what is still being joined, and what waits for facts, without them.
+// flush hands on what is still being joined, what waits for facts, without them, and what
+// was lost, which nobody would tell of after a restart.
 func (p *pipeline) flush(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,6 +178,8 @@ func (p *pipeline) flush(now time.Time) {
 	for it, ok := p.waiting.take(); ok; it, ok = p.waiting.take() {
 		p.conclude(it, enrich.Facts{}, now)
 	}
+	p.countForgotten()
+	p.tellLosses(p.losses.rest(now), now)
 }
 
 func (p *pipeline) poke() {

@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pullcause/agent/attempt"
+	"pullcause/agent/detect"
+	"pullcause/agent/enrich"
+	"pullcause/agent/export"
+	"pullcause/agent/incident"
+	"pullcause/agent/telemetry"
+	"pullcause/logtail"
+)
+
+// street is a pipeline with a receiver at its end that takes all.
+type street struct {
+	*pipeline
+
+	mu    sync.Mutex
+	taken []export.Record
+}
+
+func newStreet(t *testing.T) *street {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	tel, err := telemetry.New(telemetry.Config{Log: log, Interval: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &street{}
+	s.pipeline = newPipeline(Default(), Node{Name: "node-a"}, export.Start(s, export.Config{}), tel.Metrics(), log)
+	s.moved = func() {}
+	s.enricher = enrich.New(enrich.Config{Socket: enrich.Off, HostRoot: "/", Log: log})
+	return s
+}
+
+func (s *street) Export(_ context.Context, batch []export.Record) export.Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken = append(s.taken, batch...)
+	return export.Verdict{Outcome: export.Acknowledged}
+}
+
+// told ends the pipeline and returns the bodies of the records of a name.
+func (s *street) told(name string) (bodies []string) {
+	s.flush(time.Now())
+	s.exporter.Shutdown(context.Background())
+	for _, r := range s.taken {
+		if r.Name == name {
+			bodies = append(bodies, r.Body)
+		}
+	}
+	return bodies
+}
+
+// ends concludes a pull of an image, written in one way, that has failed or succeeded now.
+func (s *street) ends(uid, ref, image string, succeeded bool) {
+	s.pipeline.mu.Lock()
+	defer s.pipeline.mu.Unlock()
+	a := attempt.Attempt{UID: uid, Ref: ref, Image: image, End: time.Now(), Succeeded: succeeded}
+	if !succeeded {
+		a.Failure = &detect.Failure{Text: "EOF"}
+	}
+	s.conclude(waiter{attempt: &a}, enrich.Facts{}, time.Now())
+}
+
+// A loss that was told of a moment ago waits for a minute, unless there will be no later.
+func TestLossesAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		s.lost(logtail.Loss{Source: "file:/x", Reason: logtail.LostRotation, Count: 1})
+		s.turn(time.Now())
+		time.Sleep(10 * time.Second)
+		s.lost(logtail.Loss{Source: "file:/x", Reason: logtail.LostRotation, Count: 1000})
+		s.turn(time.Now())
+		if got := s.told(export.EventDataLoss); len(got) != 2 {
+			t.Errorf("got %q, want a record of 1 loss and one of 1000", got)
+		}
+	})
+}
+
+// Every bound that is hit is told, also those of what is remembered.
+func TestEvictedIncidentsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		s.incidents = incident.NewStore(incident.Config{AbandonAfter: time.Hour, MaxOpen: 1})
+		for i := range 3 {
+			ref := fmt.Sprint("r.example/app:", i)
+			s.ends(ref, ref, ref, false)
+		}
+		s.turn(time.Now())
+		want := []string{"lost log data: incident_evicted, 2 times; more incidents than incidents.max_open were open"}
+		if diff := cmp.Diff(want, s.told(export.EventDataLoss)); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
+}
