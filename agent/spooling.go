@@ -42,12 +42,12 @@ func (s *spooler) opened() *spool.Spool {
 }
 
 // Append implements [export.Store].
-func (s *spooler) Append(records []export.Record) error {
+func (s *spooler) Append(records []export.Record, given int) error {
 	open, err := s.get()
 	if err != nil {
 		return err
 	}
-	if err := open.Append(records); !errors.Is(err, spool.ErrDropped) {
+	if err := open.Append(records, given); !errors.Is(err, spool.ErrDropped) {
 		return err
 	}
 	return nil // it was told, and the others are stored

@@ -55,7 +55,7 @@ func (e *Exporter) next(ctx context.Context, parts []int, batch []Record) []Reco
 	}
 	for ctx.Err() == nil {
 		last := e.isClosing() // nothing more comes after what is there now
-		batch, again := e.lift(limit, batch)
+		batch, again := e.lift(ctx, limit, batch)
 		if len(batch) > 0 || last && !again {
 			return batch
 		}
@@ -88,43 +88,28 @@ func (e *Exporter) sleep(ctx context.Context, sure bool) {
 }
 
 // lift takes the next batch from the store, which has the oldest, else from memory; again
-// is set if records are on their way from here to there, or the store has some that it
-// cannot give now. Memory is taken from only while the store is empty: see flight.
-func (e *Exporter) lift(limit int, batch []Record) (_ []Record, again bool) {
-	if e.cfg.Store == nil {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.liftQueued(limit, batch), false
-	}
-	e.mu.Lock()
-	moves, keeping := e.moves, e.keeping
-	e.mu.Unlock()
-	if keeping || !e.ackMoved(0) {
+// is set if the store has some that it cannot give now. Memory is taken from only while
+// the store is empty, so that what the keeper appends then begins with it.
+func (e *Exporter) lift(ctx context.Context, limit int, batch []Record) (_ []Record, again bool) {
+	select {
+	case e.handing <- struct{}{}:
+		defer func() { <-e.handing }()
+	case <-ctx.Done():
 		return batch, true
 	}
-	batch = e.cfg.Store.Next(limit, maxBatchBytes, batch)
-	waiting := len(batch) == 0 && e.cfg.Store.Waiting()
+	stored := false
+	if e.cfg.Store != nil {
+		batch = e.cfg.Store.Next(limit, maxBatchBytes, batch)
+		if stored = len(batch) > 0; !stored && e.cfg.Store.Waiting() {
+			return batch, true
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case len(batch) > 0:
-		e.flight = flight{n: len(batch), stored: true}
-		return batch, false
-	case waiting:
-		return batch, true
-	case e.keeping || e.moves != moves:
-		e.poke()
-		return batch, true
-	default:
-		return e.liftQueued(limit, batch), false
+	if e.given = stored; !stored {
+		batch = e.queue.lift(limit, batch)
 	}
-}
-
-// liftQueued is lift for memory alone; the caller holds mu.
-func (e *Exporter) liftQueued(limit int, batch []Record) []Record {
-	batch = e.queue.lift(limit, batch)
-	e.flight = flight{n: len(batch)}
-	return batch
+	return batch, false
 }
 
 // judge settles the n records in flight by the receiver's answer. It returns
@@ -136,15 +121,12 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 	over := v.Outcome == Acknowledged || v.Outcome == Rejected && n == 1
 	e.mu.Lock()
 	was := e.state.away()
-	f, settled := e.land(over)
+	given, settled := e.land(over)
 	wait := e.state.note(v, n)
 	e.openRoom()
 	e.mu.Unlock()
 
-	switch {
-	case over && f.moved:
-		e.ackMoved(n)
-	case over && f.stored:
+	if over && given {
 		e.cfg.Store.Ack(n)
 	}
 	e.tell(v, wait)
@@ -169,22 +151,18 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 	return parts, wait
 }
 
-// land takes the batch off the sink's hands; the caller holds mu. It returns the items
-// that are settled, if it is over with them and they are not in the store.
-func (e *Exporter) land(over bool) (f flight, settled []*item) {
-	f, e.flight = e.flight, flight{}
+// land takes the batch off the sink's hands; the caller holds mu. It returns whether the
+// store gave it, else the items that are settled, if it is over with them.
+func (e *Exporter) land(over bool) (given bool, settled []*item) {
 	switch {
-	case f.stored:
-		return f, nil
-	case !over:
+	case e.given:
+		return true, nil
+	case over:
+		return false, e.queue.settle()
+	default:
 		e.queue.putBack()
-		return f, nil
+		return false, nil
 	}
-	settled = e.queue.settle()
-	if e.keeping {
-		e.settledMeanwhile += len(settled)
-	}
-	return f, settled
 }
 
 // acknowledge finishes a batch, of which the receiver may have refused some

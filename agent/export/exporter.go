@@ -56,19 +56,18 @@ type Exporter struct {
 	keepWake chan struct{} // cap 1: look again when something is to be stored
 	kept     chan struct{} // closed when nothing more is being stored
 
-	mu     sync.Mutex
-	queue  queue
-	flight flight
-	// While records are being stored, settledMeanwhile counts those of them that the
-	// receiver has taken.
-	keeping          bool
-	settledMeanwhile int
-	moves            int           // how often records went from memory to the store
-	owed             int           // records at the beginning of the store that the receiver has
-	keepError        string        // why records cannot be stored
-	keepFailed       time.Time     // when to try again
-	room             chan struct{} // closed when WaitRoom should look again
-	state            state
+	// handing is full while records go from memory to the store, or from either to the
+	// sink: the sender must not look for the oldest while they are on their way.
+	handing chan struct{}
+
+	mu         sync.Mutex
+	queue      queue
+	given      bool          // what the sink has was given by the store, or counts as given
+	keeping    bool          // what is queued is being stored
+	keepError  string        // why records cannot be stored
+	keepFailed time.Time     // when to try again
+	room       chan struct{} // closed when WaitRoom should look again
+	state      state
 }
 
 // Start returns an exporter at work. The caller must Shutdown it.
@@ -92,6 +91,7 @@ func Start(sink Sink, cfg Config) *Exporter {
 		stopped:  make(chan struct{}),
 		room:     make(chan struct{}),
 		keepWake: make(chan struct{}, 1),
+		handing:  make(chan struct{}, 1),
 		kept:     make(chan struct{}),
 	}
 	if cfg.Store != nil {

@@ -3,18 +3,18 @@ package export
 import (
 	"context"
 	"log/slog"
-	"math"
 	"time"
 )
 
 // Store keeps records on disk, the oldest first. One goroutine appends, another reads.
 type Store interface {
-	// Append stores records, all or none. When it returns nil they survive a crash.
-	Append(records []Record) error
+	// Append stores records, all or none. When it returns nil they survive a crash. The
+	// receiver has the first of them already: so many count as given by Next.
+	Append(records []Record, given int) error
 	// Next appends to batch the oldest records, up to both limits but at least one, if
 	// there are any. It gives the same again until they are acknowledged.
 	Next(records int, bytes int64, batch []Record) []Record
-	// Ack forgets the first n records that Next gave.
+	// Ack forgets the first n records that were given, as far as they are still there.
 	Ack(n int)
 	// Waiting reports whether there are records, also where Next can give none for lack
 	// of memory or file descriptors.
@@ -28,14 +28,6 @@ const (
 	keepAfterAway = 100 * time.Millisecond // where it is away; a few share one sync
 	keepAgain     = 5 * time.Second        // after the store has failed
 )
-
-// flight is the batch that the sink has.
-type flight struct {
-	n int
-	// stored is set if it is the beginning of the store; moved if it was given from
-	// memory and has become that since.
-	stored, moved bool
-}
 
 // keep moves what waits in memory to the store until ctx ends.
 func (e *Exporter) keep(ctx context.Context) {
@@ -84,47 +76,45 @@ func (e *Exporter) keepDue() (at time.Time, ok bool) {
 	return at, true
 }
 
-// store appends all that is in memory to the store. What the sink has of it goes on; its
-// verdict then settles the beginning of the store, which was empty before: the
-// sink is given nothing from memory while the store has something.
+// store appends all that is in memory to the store. What the sink has of it goes on, and
+// counts as given by the store, which its verdict then settles.
 func (e *Exporter) store() {
+	e.handing <- struct{}{}
+	defer func() { <-e.handing }()
 	e.mu.Lock()
-	items := e.queue.all()
-	e.keeping, e.settledMeanwhile = len(items) > 0, 0
+	items, given := e.queue.all(), e.queue.inflight
+	e.keeping = len(items) > 0
 	e.mu.Unlock()
 	if len(items) == 0 {
 		return
 	}
-	records := make([]Record, len(items))
-	for i, it := range items {
-		records[i] = it.record
-	}
-	e.finishKeeping(items, e.cfg.Store.Append(records))
-}
-
-// finishKeeping takes the stored items out of memory, or leaves them there after an error.
-// Until it is done the sender lifts nothing.
-func (e *Exporter) finishKeeping(items []*item, err error) {
-	if err != nil {
+	if err := e.cfg.Store.Append(recordsOf(items), given); err != nil {
 		e.keptNothing(err)
 		return
 	}
+	e.finishKeeping(items, given)
+}
+
+// finishKeeping takes the stored items out of memory. Those that the sink had are not
+// there any more if the receiver has settled them meanwhile.
+func (e *Exporter) finishKeeping(items []*item, given int) {
 	e.mu.Lock()
-	gone := e.settledMeanwhile
-	stored := e.queue.remove(0, len(items)-gone)
+	settled := 0
+	if !e.queue.beginsWith(items[0]) {
+		settled = given
+	}
+	stored := e.queue.remove(0, len(items)-settled)
 	if e.queue.inflight > 0 {
-		e.queue.inflight = 0
-		e.flight.stored, e.flight.moved = true, true
+		e.queue.inflight, e.given = 0, true
 	}
-	e.mu.Unlock()
-	if gone > 0 {
-		e.ackMoved(gone)
-	}
-	e.mu.Lock()
 	back := e.keepError != ""
 	e.keepError, e.keepFailed = "", time.Time{}
-	e.endKeeping()
+	e.keeping = false
+	e.openRoom()
 	e.mu.Unlock()
+	if settled > 0 {
+		e.cfg.Store.Ack(settled)
+	}
 	for _, it := range stored {
 		it.settle(true)
 	}
@@ -139,7 +129,8 @@ func (e *Exporter) keptNothing(err error) {
 	first := e.keepError == ""
 	e.keepError, e.keepFailed = err.Error(), time.Now().Add(keepAgain)
 	dropped := e.queue.shrink(e.cfg.MaxRecords, e.cfg.MaxBytes)
-	e.endKeeping()
+	e.keeping = false
+	e.openRoom()
 	e.mu.Unlock()
 	e.finish(QueueFull, dropped)
 	if first {
@@ -147,44 +138,12 @@ func (e *Exporter) keptNothing(err error) {
 	}
 }
 
-// endKeeping lets the sender go on; the caller holds mu.
-func (e *Exporter) endKeeping() {
-	e.keeping = false
-	e.moves++
-	e.openRoom()
-	e.poke()
-}
-
-// ackMoved acknowledges the first n records of the store, which it has not given: the
-// receiver has them from memory. Those that the store cannot give now are owed to it;
-// ackMoved(0) tries again, and reports whether nothing is. The keeper and the sender
-// never call it at the same time: the keeper only for a batch that has landed since it
-// began, after which the sender lifts nothing until it is done.
-func (e *Exporter) ackMoved(n int) (paid bool) {
-	e.mu.Lock()
-	owed := e.owed + n
-	e.mu.Unlock()
-	if owed == 0 {
-		return true
-	}
-	given := e.cfg.Store.Next(owed, math.MaxInt64, nil)
-	e.cfg.Store.Ack(len(given))
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.owed = owed - len(given)
-	return e.owed == 0
-}
-
 // keepRest stores what is left when the exporter ends. It returns what could not be.
 func (e *Exporter) keepRest(rest []*item) []*item {
 	if e.cfg.Store == nil || len(rest) == 0 {
 		return rest
 	}
-	records := make([]Record, len(rest))
-	for i, it := range rest {
-		records[i] = it.record
-	}
-	if err := e.cfg.Store.Append(records); err != nil {
+	if err := e.cfg.Store.Append(recordsOf(rest), 0); err != nil {
 		e.cfg.Log.Error("records cannot be stored", slog.Any("error", err))
 		return rest
 	}

@@ -26,17 +26,23 @@ type shelf struct {
 
 	mu      sync.Mutex
 	records []Record
-	given   int
+	given   []Record
 	appends int
 	wrong   []string // calls that break the rules
 }
 
-func (s *shelf) Append(records []Record) error {
+func (s *shelf) Append(records []Record, given int) error {
 	time.Sleep(s.slow())
 	if err := s.fail(); err != nil {
 		return err
 	}
 	s.mu.Lock()
+	if given > 0 {
+		if len(s.records) > 0 {
+			s.wrong = append(s.wrong, fmt.Sprintf("%d count as given before %d that wait", given, len(s.records)))
+		}
+		s.given = records[:given]
+	}
 	s.records = append(s.records, records...)
 	s.appends++
 	s.mu.Unlock()
@@ -51,18 +57,20 @@ func (s *shelf) Next(n int, _ int64, batch []Record) []Record {
 	if s.stingy != nil && s.stingy() {
 		return batch
 	}
-	s.given = min(n, len(s.records))
-	return append(batch, s.records[:s.given]...)
+	s.given = slices.Clone(s.records[:min(n, len(s.records))])
+	return append(batch, s.given...)
 }
 
 func (s *shelf) Ack(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n > s.given {
-		s.wrong = append(s.wrong, fmt.Sprintf("acknowledged %d of %d that were given", n, s.given))
+	if n > len(s.given) {
+		s.wrong = append(s.wrong, fmt.Sprintf("acknowledged %d of %d that were given", n, len(s.given)))
 	}
-	s.records = slices.Clone(s.records[min(n, len(s.records)):])
-	s.given = 0
+	for _, r := range s.given[:min(n, len(s.given))] {
+		s.records = slices.DeleteFunc(s.records, func(other Record) bool { return other.UID == r.UID })
+	}
+	s.given = nil
 }
 
 func (s *shelf) Waiting() bool { return s.left() > 0 }

@@ -50,6 +50,9 @@ func (q *queue) shrink(records, bytes int) []*item {
 // all are the items, oldest first; they stay.
 func (q *queue) all() []*item { return slices.Clone(q.items) }
 
+// beginsWith reports whether it is the oldest item.
+func (q *queue) beginsWith(it *item) bool { return len(q.items) > 0 && q.items[0] == it }
+
 // lift marks up to limit of the oldest items, of maxBatchBytes together but at
 // least one, as in flight and appends their records to batch.
 func (q *queue) lift(limit int, batch []Record) []Record {
@@ -84,6 +87,14 @@ func (q *queue) remove(at, n int) []*item {
 	}
 	q.items = slices.Delete(q.items, at, at+n)
 	return gone
+}
+
+func recordsOf(items []*item) []Record {
+	records := make([]Record, len(items))
+	for i, it := range items {
+		records[i] = it.record
+	}
+	return records
 }
 
 // size is about how many bytes of memory r takes.

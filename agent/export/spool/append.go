@@ -14,9 +14,12 @@ import (
 // machine; when it fails none of them counts as stored and they should be
 // appended again, later. Only what wraps [ErrDropped] is final. Where the bound
 // is hit, the oldest go first, and those of records that alone are too many.
-func (s *Spool) Append(records []export.Record) error {
+//
+// The first of them may be with the receiver already: so many count as given by
+// Next, and nothing else does. Next must not be called meanwhile.
+func (s *Spool) Append(records []export.Record, given int) error {
 	s.writing.Lock()
-	losses, err := s.append(records)
+	losses, err := s.append(records, given)
 	s.writing.Unlock()
 	s.tell(losses)
 	return err
@@ -27,14 +30,17 @@ type batch struct {
 	lines   []byte
 	records int64
 	oldest  time.Time
+	// given are the ends in lines of those that count as given. One that is not stored ends
+	// where the one before does.
+	given []int64
 	// lost are records that will never be stored, dropped says why.
 	lost    []Loss
 	dropped error
 }
 
-func (s *Spool) append(records []export.Record) ([]Loss, error) {
+func (s *Spool) append(records []export.Record, given int) ([]Loss, error) {
 	defer s.coder.reset()
-	b := s.encode(records)
+	b := s.encode(records, given)
 	if b.records == 0 {
 		return b.lost, b.dropped
 	}
@@ -50,34 +56,44 @@ func (s *Spool) append(records []export.Record) ([]Loss, error) {
 }
 
 // encode makes lines of records, without those that can never be stored.
-func (s *Spool) encode(records []export.Record) batch {
+func (s *Spool) encode(records []export.Record, given int) batch {
 	var b batch
 	starts := make([]int, 0, len(records))
 	for i := range records {
 		start := len(s.coder.lines)
-		err := s.coder.appendLine(&records[i])
-		size := len(s.coder.lines) - start
-		switch {
-		case err != nil:
-			err = fmt.Errorf("write spool: record %q: %w; %w", records[i].UID, err, ErrDropped)
-			b.lost = append(b.lost, Loss{Reason: ReasonCorrupt, Records: 1, Detail: err.Error()})
-		case int64(size) > s.cfg.MaxBytes:
-			s.coder.lines = s.coder.lines[:start]
-			err = fmt.Errorf("write spool: record %q: got %d bytes, more than the spool may hold, which is %d; %w",
-				records[i].UID, size, s.cfg.MaxBytes, ErrDropped)
-			b.lost = append(b.lost, Loss{Reason: ReasonFull, Records: 1, Bytes: int64(size), Detail: err.Error()})
-		default:
+		if loss, err := s.encodeOne(&records[i]); err != nil {
+			b.lost = append(b.lost, loss)
+			b.dropped = errors.Join(b.dropped, err)
+		} else {
 			if len(starts) == 0 {
 				b.oldest = records[i].Time
 			}
 			starts = append(starts, start)
-			continue
 		}
-		b.dropped = errors.Join(b.dropped, err)
+		if i < given {
+			b.given = append(b.given, int64(len(s.coder.lines)))
+		}
 	}
 	b.lines, b.records = s.coder.lines, int64(len(starts))
 	s.trim(&b, starts)
 	return b
+}
+
+// encodeOne adds the line of a record, or says why it can never be stored.
+func (s *Spool) encodeOne(r *export.Record) (Loss, error) {
+	start := len(s.coder.lines)
+	if err := s.coder.appendLine(r); err != nil {
+		err = fmt.Errorf("write spool: record %q: %w; %w", r.UID, err, ErrDropped)
+		return Loss{Reason: ReasonCorrupt, Records: 1, Detail: err.Error()}, err
+	}
+	size := int64(len(s.coder.lines) - start)
+	if size <= s.cfg.MaxBytes {
+		return Loss{}, nil
+	}
+	s.coder.lines = s.coder.lines[:start]
+	err := fmt.Errorf("write spool: record %q: got %d bytes, more than the spool may hold, which is %d; %w",
+		r.UID, size, s.cfg.MaxBytes, ErrDropped)
+	return Loss{Reason: ReasonFull, Records: 1, Bytes: size, Detail: err.Error()}, err
 }
 
 // trim takes away the oldest records of a batch that alone exceeds the bound.
@@ -95,6 +111,9 @@ func (s *Spool) trim(b *batch, starts []int) {
 	})
 	b.lines = b.lines[starts[n]:]
 	b.records -= int64(n)
+	for i := range b.given {
+		b.given[i] = max(0, b.given[i]-int64(starts[n]))
+	}
 }
 
 // store writes a batch to the active segment, or begins one.
@@ -194,11 +213,33 @@ func (s *Spool) grown(seg *segment, f File, b batch) {
 	if seg.records == 0 {
 		seg.oldest = b.oldest
 	}
+	s.give(seg, b)
 	seg.size += size
 	seg.end = seg.size
 	seg.records += b.records
 	s.size += size
 	s.next += b.records
+}
+
+// give makes the first records of a batch those that were given. Where others wait before
+// them in the segment, which is acknowledged from its beginning, they come again.
+func (s *Spool) give(seg *segment, b batch) {
+	if len(b.given) == 0 {
+		return
+	}
+	s.given = s.given[:0]
+	if seg.records > 0 {
+		return
+	}
+	before := int64(0)
+	for _, end := range b.given {
+		m := mark{seg: seg, end: seg.size + end, time: b.oldest}
+		if end == before {
+			m.seg = &segment{} // it stands nowhere
+		}
+		before = end
+		s.given = append(s.given, m)
+	}
 }
 
 // abandon leaves a segment as it was before a write of n bytes that failed. If

@@ -149,7 +149,7 @@ func faults(t *testing.T, what string, disk *memFS) {
 	s := openAtLast(t, cfg)
 	got := []int{}
 	for n := 0; n < 20; n += 2 {
-		for tries := 0; s.Append([]export.Record{record(n), record(n + 1)}) != nil; tries++ {
+		for tries := 0; s.Append([]export.Record{record(n), record(n + 1)}, 0) != nil; tries++ {
 			if tries > 100 {
 				t.Fatalf("%s: Append does not recover: %s", what, s.Status().Err)
 			}

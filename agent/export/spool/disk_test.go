@@ -114,7 +114,7 @@ func TestReadOnly(t *testing.T) {
 		return syscall.EROFS
 	}
 	same(t, "records", drain(t, s), span(0, 15))
-	if err := s.Append(recordsOf(15, 12)); err == nil || !strings.HasPrefix(err.Error(), "write spool: ") {
+	if err := s.Append(recordsOf(15, 12), 0); err == nil || !strings.HasPrefix(err.Error(), "write spool: ") {
 		t.Errorf("got %v, want that nothing can be written", err)
 	}
 	if st := s.Status(); st.Records != 0 || st.Segments != 3 || st.Err == "" {
@@ -163,7 +163,7 @@ func TestReadingWhileSyncing(t *testing.T) {
 	d := &slow{FS: spool.Disk(), syncing: make(chan struct{}), letGo: make(chan struct{}, 1)}
 	s := open(t, spool.Config{Dir: t.TempDir(), Files: d})
 	result := make(chan error)
-	start := func(n int) { d.during(func() { result <- s.Append(recordsOf(n, 1)) }) }
+	start := func(n int) { d.during(func() { result <- s.Append(recordsOf(n, 1), 0) }) }
 	finish := func() {
 		d.letGo <- struct{}{}
 		if err := <-result; err != nil {
@@ -190,11 +190,11 @@ func TestUnreadableWhileSyncing(t *testing.T) {
 	s := open(t, spool.Config{Dir: "spool", Files: d, Lost: lost.add})
 	result := make(chan error, 1)
 	d.letGo <- struct{}{}
-	d.during(func() { result <- s.Append(recordsOf(0, 1)) })
+	d.during(func() { result <- s.Append(recordsOf(0, 1), 0) })
 	if err := <-result; err != nil {
 		t.Fatal(err)
 	}
-	d.during(func() { result <- s.Append(recordsOf(1, 1)) })
+	d.during(func() { result <- s.Append(recordsOf(1, 1), 0) })
 	disk.fail = (&faulty{err: syscall.EIO, many: 1, only: "read"}).fail
 	same(t, "records", len(s.Next(9, 1<<20, nil)), 0)
 	d.letGo <- struct{}{}
@@ -202,7 +202,7 @@ func TestUnreadableWhileSyncing(t *testing.T) {
 		t.Error("what nobody can read counts as stored")
 	}
 	d.letGo <- struct{}{}
-	d.during(func() { result <- s.Append(recordsOf(1, 1)) })
+	d.during(func() { result <- s.Append(recordsOf(1, 1), 0) })
 	same(t, "error", <-result, nil)
 	same(t, "records", drain(t, s), []int{1})
 	same(t, "lost", lost.records(), map[string]int64{spool.ReasonUnreadable: 1})
@@ -216,7 +216,7 @@ func TestFailedAppendIsCut(t *testing.T) {
 		s := open(t, spool.Config{Dir: "spool", Files: disk})
 		add(t, s, record(0))
 		disk.fail = (&faulty{err: syscall.ENOSPC, many: 1, only: action}).fail
-		err := s.Append(recordsOf(1, 1))
+		err := s.Append(recordsOf(1, 1), 0)
 		if !errors.Is(err, syscall.ENOSPC) || s.Status().Err != err.Error() {
 			t.Errorf("%s: got %v and status %+v, want that the disk is full", action, err, s.Status())
 		}
@@ -292,7 +292,7 @@ func TestConcurrency(t *testing.T) {
 	work.Go(func() {
 		defer close(done)
 		for i := range n {
-			if err := s.Append(recordsOf(i, 1)); err != nil {
+			if err := s.Append(recordsOf(i, 1), 0); err != nil {
 				t.Error(err)
 			}
 		}

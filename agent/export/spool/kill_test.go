@@ -41,7 +41,7 @@ func appendAndAck(dir string) error {
 	}
 	for n := first; ; {
 		size := 1 + n%5
-		if err := s.Append(recordsOf(n, size)); err != nil {
+		if err := s.Append(recordsOf(n, size), 0); err != nil {
 			return err
 		}
 		n += size

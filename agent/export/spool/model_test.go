@@ -66,7 +66,7 @@ func (m *model) append() {
 		numbers = append(numbers, m.n)
 		m.n++
 	}
-	if m.s.Append(batch) == nil {
+	if m.s.Append(batch, 0) == nil {
 		m.waiting = append(m.waiting, numbers...)
 		return
 	}

@@ -12,7 +12,7 @@ import (
 	"pullcause/agent/export"
 )
 
-// mark is where a record stands that Next gave.
+// mark is where a record stands that was given.
 type mark struct {
 	seg  *segment
 	end  int64
@@ -32,7 +32,7 @@ func (s *Spool) Next(records int, bytes int64, batch []export.Record) []export.R
 	return t.batch
 }
 
-// Ack says that the first n records that Next gave are done with. Those that the
+// Ack says that the first n records that were given are done with. Those that the
 // bound has removed meanwhile are among the n, so that no others are taken for
 // them; they were told as lost, though they may have been delivered.
 func (s *Spool) Ack(n int) {

@@ -105,7 +105,7 @@ type Spool struct {
 	busy     *segment // what an Append writes to; it must not be removed
 	next     int64    // number of the next record
 	size     int64    // of all segments
-	given    []mark   // what Next gave and was not acknowledged
+	given    []mark   // what Next gave, or counts as given, and was not acknowledged
 	closed   bool
 	appends  int64
 	syncs    int64

@@ -91,7 +91,7 @@ func open(t testing.TB, cfg spool.Config) *spool.Spool {
 
 func add(t testing.TB, s *spool.Spool, records ...export.Record) {
 	t.Helper()
-	if err := s.Append(records); err != nil {
+	if err := s.Append(records, 0); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -277,7 +277,7 @@ func TestLargeRecords(t *testing.T) {
 	same(t, "files", len(files(t, dir)), 3)
 	same(t, "lost", len(lost), 0)
 
-	err := s.Append([]export.Record{record(3), recordOf(4, strings.Repeat("x", 4000)), record(5)})
+	err := s.Append([]export.Record{record(3), recordOf(4, strings.Repeat("x", 4000)), record(5)}, 0)
 	if !errors.Is(err, spool.ErrDropped) || !strings.Contains(err.Error(), "more than the spool may hold") {
 		t.Errorf("got %v, want that a record is dropped", err)
 	}
@@ -301,13 +301,13 @@ func TestRecordsThatAreNone(t *testing.T) {
 	newer.Version = 2
 	late.Time = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
 	odd.Attributes[0].Value = make(chan int)
-	err := s.Append([]export.Record{newer, record(10), late, odd, record(11)})
+	err := s.Append([]export.Record{newer, record(10), late, odd, record(11)}, 0)
 	if !errors.Is(err, spool.ErrDropped) {
 		t.Errorf("got %v, want %v", err, spool.ErrDropped)
 	}
 	same(t, "lost", lost.records(), map[string]int64{"spool_corrupt": 3})
 	same(t, "records", drain(t, s), []int{10, 11})
-	if err := s.Append([]export.Record{newer}); !errors.Is(err, spool.ErrDropped) {
+	if err := s.Append([]export.Record{newer}, 0); !errors.Is(err, spool.ErrDropped) {
 		t.Errorf("got %v, want %v", err, spool.ErrDropped)
 	}
 	add(t, s)
@@ -319,7 +319,7 @@ func TestClosed(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
-	if err := s.Append(recordsOf(2, 1)); !errors.Is(err, spool.ErrClosed) {
+	if err := s.Append(recordsOf(2, 1), 0); !errors.Is(err, spool.ErrClosed) {
 		t.Errorf("got %v, want %v", err, spool.ErrClosed)
 	}
 	same(t, "records", len(s.Next(1, 1, nil)), 0)

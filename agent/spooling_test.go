@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pullcause/agent/export"
+	"pullcause/agent/export/spool"
+)
+
+// taker is a receiver that takes everything, the first batch after a while.
+type taker struct {
+	first time.Duration
+
+	mu  sync.Mutex
+	got []export.Record
+}
+
+func (s *taker) Export(_ context.Context, batch []export.Record) export.Verdict {
+	if len(s.records()) == 0 {
+		time.Sleep(s.first)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, batch...)
+	return export.Verdict{Outcome: export.Acknowledged}
+}
+
+func (s *taker) records() []export.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.got)
+}
+
+// spoolWith leaves records in the spool of a state folder, as an earlier run does.
+func spoolWith(t *testing.T, state string, records ...export.Record) {
+	t.Helper()
+	s, err := spool.Open(spool.Config{Dir: filepath.Join(state, "spool")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(records, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The state folder is unusable at the start, and an earlier run has left records there.
+// When it is well again, a batch that the receiver has is stored behind them.
+func TestSpoolOpenedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		left, state := filepath.Join(dir, "left"), filepath.Join(dir, "state")
+		spoolWith(t, left, export.Record{Version: 1, UID: "old-1"}, export.Record{Version: 1, UID: "old-2"})
+		if err := os.WriteFile(state, nil, 0o600); err != nil { // no folder
+			t.Fatal(err)
+		}
+		s := newSpooler(spool.Config{Dir: filepath.Join(state, "spool")})
+		sink := &taker{first: 8 * time.Second}
+		e := export.Start(sink, export.Config{Store: s})
+		e.Enqueue(export.Record{Version: 1, UID: "new-1"}, nil)
+		time.Sleep(time.Second)
+		if st := s.status(); st.Err == "" {
+			t.Errorf("it is open: %+v", st)
+		}
+		if err := os.Remove(state); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(left, state); err != nil {
+			t.Fatal(err)
+		}
+		e.Enqueue(export.Record{Version: 1, UID: "new-2"}, nil)
+		time.Sleep(time.Minute)
+		var got []string
+		for _, r := range sink.records() {
+			got = append(got, r.UID)
+		}
+		if diff := cmp.Diff([]string{"new-1", "old-1", "old-2", "new-2"}, got); diff != "" {
+			t.Errorf("delivered (-want +got):\n%s", diff)
+		}
+		if err := e.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if st := s.status(); st.Records != 0 {
+			t.Errorf("%d records wait", st.Records)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
