@@ -60,7 +60,9 @@ type header struct {
 }
 
 var (
-	// errEmpty is a file that its writer has not filled yet.
+	// errEmpty is a file that its writer has not filled yet, or one that journalctl
+	// overwrote with zeros before journald, which had rotated it, cut off what lies behind
+	// the last entry: all, then (systemd v252, managed_journal_file_truncate).
 	errEmpty = errors.New("the file is shorter than a journal's header")
 	// errNoJournal is a file that is none, or one that was removed: journald
 	// overwrites those with zeros (systemd v257, vacuum_directory).

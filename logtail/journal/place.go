@@ -85,18 +85,26 @@ func (r *reader) isCopy(f *file) bool {
 	return r.last.mark.isBehind(&f.next) || r.last.mark.sameMoment(&f.next) && slices.Contains(r.moment, f.next.xor)
 }
 
+// heads are the headers of the files with entries that are open, or were when account
+// was called last, in their order.
+func (r *reader) heads() []header {
+	heads := slices.Clone(r.dropped)
+	for _, f := range r.files {
+		heads = append(heads, f.head)
+	}
+	slices.SortStableFunc(heads, byAge)
+	return slices.DeleteFunc(heads, func(h header) bool { return h.headSeqnum == 0 })
+}
+
 // torn reports whether numbers are missing between two files.
 func (r *reader) torn() bool {
 	ends := maps.Clone(r.ends)
-	for _, f := range r.files {
-		last, known := ends[f.head.sequence]
-		if f.head.headSeqnum == 0 {
-			continue
-		}
-		if known && f.head.headSeqnum > last.next {
+	for _, h := range r.heads() {
+		last, known := ends[h.sequence]
+		if known && h.headSeqnum > last.next {
 			return true
 		}
-		ends[f.head.sequence] = end{next: max(last.next, f.head.tailSeqnum+1)}
+		ends[h.sequence] = last.upTo(h)
 	}
 	return false
 }
@@ -109,19 +117,16 @@ func (r *reader) account() {
 		return
 	}
 	known := maps.Clone(r.ends)
-	for _, f := range r.files {
-		if f.head.headSeqnum == 0 {
-			continue
+	heads := r.heads()
+	for _, h := range heads {
+		last := r.ends[h.sequence]
+		if _, ok := known[h.sequence]; ok && h.headSeqnum > last.next && !r.blind() {
+			r.gap(last, end{h.headSeqnum, h.headTime})
 		}
-		last := r.ends[f.head.sequence]
-		if _, ok := known[f.head.sequence]; ok && f.head.headSeqnum > last.next && !r.blind() {
-			r.gap(last, end{f.head.headSeqnum, f.head.headTime})
-		}
-		if tail := (end{f.head.tailSeqnum + 1, f.head.tailTime}); tail.next > last.next {
-			r.ends[f.head.sequence] = tail
-		}
+		r.ends[h.sequence] = last.upTo(h)
 	}
-	if !r.accounted && r.origin != nil && !r.blind() && !r.has(r.origin.sequence) {
+	r.dropped = nil
+	if !r.accounted && r.origin != nil && !r.blind() && !slices.ContainsFunc(heads, func(h header) bool { return h.sequence == r.origin.sequence }) {
 		r.lose(logtail.LostPosition, 1, "the journal that was read last is gone, and with it what was written to it after that; a journal in /run ends with the boot: Storage=persistent in journald.conf keeps it")
 	}
 	r.accounted = true
@@ -131,10 +136,6 @@ func (r *reader) account() {
 // are missing may be in them.
 func (r *reader) blind() bool {
 	return len(r.refused) > 0 || slices.ContainsFunc(r.problems, func(p problem) bool { return !errors.Is(p.err, fs.ErrNotExist) })
-}
-
-func (r *reader) has(sequence id128) bool {
-	return slices.ContainsFunc(r.files, func(f *file) bool { return f.head.sequence == sequence })
 }
 
 // gap reports that the numbers from lo up to hi are in no file of the system's.
@@ -175,8 +176,8 @@ func (r *reader) vanished(f *file) {
 	if r.origin != nil && r.origin.sequence == f.head.sequence {
 		from = max(from, r.origin.next)
 	}
-	if end := f.head.tailSeqnum + 1; from < end {
-		r.lose(logtail.LostVacuumed, end-from, fmt.Sprintf("journald removed the entries %d to %d before they were read: raise SystemMaxUse or RuntimeMaxUse in journald.conf", from, end-1))
+	if next := f.head.tailSeqnum + 1; from < next {
+		r.lose(logtail.LostVacuumed, next-from, fmt.Sprintf("journald removed the entries %d to %d before they were read: raise SystemMaxUse or RuntimeMaxUse in journald.conf", from, next-1))
 	}
 	r.drop(f)
 }

@@ -66,6 +66,20 @@ func (r *rig) startBehind(next uint64) {
 	r.origin, r.ends[first] = &origin, end{next: next}
 }
 
+// vacuum has the archived files removed, as journald does it (systemd v257,
+// vacuum_directory).
+func (r *rig) vacuum() {
+	r.t.Helper()
+	archived, err := filepath.Glob(filepath.Join(r.dir, "system@*.journal"))
+	if err != nil || len(archived) == 0 {
+		r.t.Fatalf("got archived files %v, %v, want some", archived, err)
+	}
+	for _, path := range archived {
+		editor(r.t, path)(0, make([]byte, 4096))
+		must(r.t, os.Remove(path))
+	}
+}
+
 func (r *rig) expect(got, want []string) {
 	r.t.Helper()
 	if !slices.Equal(got, want) {
@@ -73,6 +87,21 @@ func (r *rig) expect(got, want []string) {
 	}
 	if len(r.losses) > 0 {
 		r.t.Errorf("got losses %+v, want none", r.losses)
+	}
+}
+
+// expectLoss checks how many entries are told to be lost, all of them to a vacuum. own
+// is how many more there may be of journald's own.
+func (r *rig) expectLoss(want, own int64) {
+	r.t.Helper()
+	var got int64
+	for _, l := range r.losses {
+		if got += l.Count; l.Reason != logtail.LostVacuumed {
+			r.t.Errorf("got %+v, want no loss but to a vacuum", l)
+		}
+	}
+	if got < want || got > want+own {
+		r.t.Errorf("%d entries are told to be lost, want %d and up to %d: %+v", got, want, own, r.losses)
 	}
 }
 
@@ -199,4 +228,46 @@ func TestTornList(t *testing.T) {
 		t.Errorf("got %d lines, want all but those before the start", len(got))
 	}
 	r.expect(got, numbered(300-len(got), len(got)))
+}
+
+// journald removes files before the next look: each entry that was not read is lost
+// once, be it that its file's header told of it or not, and none that was read is.
+func TestVacuumBetweenLooks(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(*rig)
+		want, own int64
+	}{
+		"all was read": {func(r *rig) { r.updateAll(); r.expect(r.all(), numbered(0, 100)) }, 0, 0},
+		"not read":     {func(r *rig) { r.updateAll() }, 100, 0},
+		"not known of": {func(*rig) {}, 100, 0},
+		"the middle one as it was opened": {func(r *rig) {
+			must(r.t, r.daemon.Rotate(r.t.Context()))
+			r.vacuum()
+			r.write(containerd.Unit, numbered(100, 10)...)
+			must(r.t, r.daemon.Rotate(r.t.Context()))
+			r.write(containerd.Unit, numbered(110, 10)...)
+			r.scan()
+			r.vacuum()
+			r.updateAll()
+			r.account()
+			r.all()
+		}, 110, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.write(containerd.Unit, "the first")
+			r.refresh(time.Now())
+			r.expect(r.all(), []string{"the first"})
+			r.write(containerd.Unit, numbered(0, 100)...)
+			c.meanwhile(r)
+			must(t, r.daemon.Rotate(t.Context()))
+			r.vacuum()
+			r.write(containerd.Unit, "the end")
+			r.refresh(time.Now())
+			if got := r.all(); !slices.Equal(got, []string{"the end"}) {
+				t.Errorf("got %q, want only the line after the vacuum", got)
+			}
+			r.expectLoss(c.want, c.own)
+		})
+	}
 }

@@ -39,9 +39,10 @@ type reader struct {
 	again    bool // something could not be opened and may be later
 	scanned  bool // the last refresh looked for files
 
-	// ends is, by sequence, the place before which each entry is read, lost and
-	// counted, or known to be in a file.
+	// ends is, by sequence, the place before which each entry was in a file that is or
+	// was open, or is lost and counted; as of the last time that account was called.
 	ends      map[id128]end
+	dropped   []header // of the files that were open then and are not any more
 	accounted bool
 
 	last     *cursor // behind the entry read last; nil if none was
@@ -52,6 +53,14 @@ type reader struct {
 // end is a place in a sequence: the number of the next entry, and the time, in µs
 // since 1970, of the last one.
 type end struct{ next, time uint64 }
+
+// upTo is the end with the entries of one more file.
+func (e end) upTo(h header) end {
+	if tail := (end{h.tailSeqnum + 1, h.tailTime}); tail.next > e.next {
+		return tail
+	}
+	return e
+}
 
 // refusal is a file that cannot be read, and why.
 type refusal struct {
@@ -88,7 +97,7 @@ func (r *reader) updateAll() {
 	for _, f := range slices.Backward(slices.Clone(r.files)) {
 		r.update(f)
 	}
-	slices.SortStableFunc(r.files, byAge)
+	r.sort()
 }
 
 func (r *reader) lose(reason string, n uint64, detail string) {
@@ -192,6 +201,7 @@ func (r *reader) settle() {
 const maxDoneIDs = 1024
 
 func (r *reader) drop(f *file) {
+	r.dropped = append(r.dropped, f.head)
 	r.files = slices.DeleteFunc(r.files, func(g *file) bool { return g == f })
 	f.close()
 }
@@ -214,7 +224,7 @@ func (r *reader) corrupted(f *file, errs []error) (gone bool) {
 
 // failed gives up a file whose header cannot be read any more.
 func (r *reader) failed(f *file, err error) {
-	if errors.Is(err, errNoJournal) {
+	if errors.Is(err, errNoJournal) || errors.Is(err, errEmpty) {
 		r.vanished(f)
 		return
 	}

@@ -33,16 +33,21 @@ func (r *reader) scan() {
 			r.refuse(l, err)
 		}
 	}
-	slices.SortStableFunc(r.files, byAge)
+	r.sort()
+}
+
+// sort puts the files into their order.
+func (r *reader) sort() {
+	slices.SortStableFunc(r.files, func(a, b *file) int { return byAge(a.head, b.head) })
 }
 
 // byAge orders the files of one sequence by their numbers, others by time.
-func byAge(a, b *file) int {
+func byAge(a, b header) int {
 	// One without an entry is the newest: 0 is less than none.
-	if a.head.sequence == b.head.sequence {
-		return cmp.Compare(a.head.headSeqnum-1, b.head.headSeqnum-1)
+	if a.sequence == b.sequence {
+		return cmp.Compare(a.headSeqnum-1, b.headSeqnum-1)
 	}
-	return cmp.Compare(a.head.headTime-1, b.head.headTime-1)
+	return cmp.Compare(a.headTime-1, b.headTime-1)
 }
 
 // forgetRemoved forgets files that exist no longer. One that is open is read to
