@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -24,12 +25,21 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 // ReplaceFile puts text in place of what a file held, and makes its folder if need be.
 // When it returns nil that survives a crash of the machine; when it fails, what
 // the file held does.
-func ReplaceFile(path string, text []byte) error {
+func ReplaceFile(path string, text []byte) error { return replaceFile(path, text, false) }
+
+// replaceFile is ReplaceFile, and can keep what the file held in another, with the
+// ending .bak. After a crash in between there may be only that one.
+func replaceFile(path string, text []byte, keep bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	if err := writeFile(path+".tmp", text); err != nil {
 		return err
+	}
+	if keep {
+		if err := os.Rename(path, path+".bak"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -31,6 +30,7 @@ type Store struct {
 	dir string
 
 	mu    sync.Mutex
+	good  bool              // the file can be read: we did, or wrote it
 	saved [sha256.Size]byte // of what the file holds; zero if that is not known
 }
 
@@ -63,7 +63,7 @@ func (s *Store) Load() (State, error) {
 	defer s.mu.Unlock()
 	text, st, err := s.read(name)
 	if err == nil {
-		s.saved = sha256.Sum256(text)
+		s.good, s.saved = true, sha256.Sum256(text)
 		return st, nil
 	}
 	_, st, bakErr := s.read(name + ".bak")
@@ -137,26 +137,10 @@ func (s *Store) Save(st State) error {
 		return nil
 	}
 	s.saved = [sha256.Size]byte{}
-	if err := s.write(text); err != nil {
+	// One that cannot be read must not take the place of the good one before it.
+	if err := replaceFile(filepath.Join(s.dir, name), text, s.good); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
-	s.saved = sum
+	s.good, s.saved = true, sum
 	return nil
-}
-
-func (s *Store) write(text []byte) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	path := filepath.Join(s.dir, name)
-	if err := writeFile(path+".tmp", text); err != nil {
-		return err
-	}
-	if err := os.Rename(path, path+".bak"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
 }

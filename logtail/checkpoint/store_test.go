@@ -161,6 +161,13 @@ func TestStoreDamaged(t *testing.T) {
 			}
 			save(t, again, positions{"a": place("a", 3)})
 			load(t, dir, positions{"a": place("a", 3)})
+			// A crash of that save between its renames.
+			if err := os.Remove(filepath.Join(dir, "state.json")); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := checkpoint.Open(dir).Load(); got.Positions["a"].Offset != c.want {
+				t.Errorf("after a crash in Save: got %v, want offset %d as before", got, c.want)
+			}
 		})
 	}
 }
