@@ -66,7 +66,7 @@ func (c *chain) outer(rest string) int {
 func (c *chain) inner(rest string) int {
 	for _, read := range [...]func(*chain, string) int{
 		(*chain).status, (*chain).registryError, (*chain).body, (*chain).contentAt, (*chain).tagIn, (*chain).transport,
-		(*chain).file, (*chain).phrase,
+		(*chain).file, (*chain).certificate, (*chain).phrase,
 	} {
 		if n := read(c, rest); n > 0 {
 			return n

@@ -43,7 +43,7 @@ const (
 	ConnectionRefused // nothing listens
 	ConnectionReset   // the peer closed the connection
 	NoRoute           // no way to the address
-	NoHosts           // no host is configured to be asked
+	NoHosts           // no host is configured that can be asked
 	ConnectTimeout
 	HandshakeTimeout
 	HeaderTimeout
@@ -55,8 +55,10 @@ const (
 	UnknownAuthority
 	CertificateExpired
 	CertificateNotYetValid
+	CertificateDates // one of the two
 	CertificateName
 	PlainHTTP       // the server speaks HTTP on this port
+	HTTPSOnly       // it speaks TLS, and was asked over HTTP
 	TLSFailed       // any other failure of TLS
 	CertificateFile // one of the runtime's own configuration cannot be read
 
@@ -149,7 +151,8 @@ var findingNames = [findings]string{
 	HandshakeTimeout: "handshake-timeout", HeaderTimeout: "header-timeout", DeadlineExceeded: "deadline-exceeded",
 	ProxyFailed: "proxy-failed", ProxyAnswered: "proxy-answered", ProxyAuth: "proxy-auth",
 	CertificateFile: "certificate-file", UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
-	CertificateNotYetValid: "certificate-not-yet-valid", CertificateName: "certificate-name", PlainHTTP: "plain-http",
+	CertificateNotYetValid: "certificate-not-yet-valid", CertificateDates: "certificate-dates",
+	CertificateName: "certificate-name", PlainHTTP: "plain-http", HTTPSOnly: "https-only",
 	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", WrongSize: "wrong-size", Truncated: "truncated",
 	Corrupt: "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",
 	PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",

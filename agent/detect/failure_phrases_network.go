@@ -1,5 +1,7 @@
 package detect
 
+import "strings"
+
 // networkPhrases are how packages net, net/http and golang.org/x/net/http2 of
 // Go 1.11 to 1.26, the kernel and Windows say that a connection failed.
 var networkPhrases = [...]phrase{
@@ -50,6 +52,8 @@ var networkPhrases = [...]phrase{
 	{"http: server closed idle connection", "", ConnectionReset},
 	{"server closed idle connection", "", ConnectionReset},
 	{"net/http: HTTP/1.x transport connection broken: malformed HTTP ", "", TLSFailed},
+	{`net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x15\x03`, "", HTTPSOnly}, // an alert of TLS
+	{`malformed HTTP response "\x15\x03`, "", HTTPSOnly},
 	{"malformed HTTP response", "", TLSFailed},
 	{"net/http: HTTP/1.x transport connection broken: unexpected EOF", "", ConnectionReset},
 	{"net/http: HTTP/1.x transport connection broken", "", ConnectionReset},
@@ -67,6 +71,10 @@ var networkPhrases = [...]phrase{
 	{"Client.Timeout exceeded while awaiting headers", "", HeaderTimeout},
 	{"Client.Timeout or context cancellation while reading body", "", DeadlineExceeded},
 	{"context deadline exceeded", "", DeadlineExceeded},
+	// net/{ipsock,port}.go, of a host or port in a configuration that is none.
+	{"unknown port", "", NoHosts},
+	{"missing port in address", "", NoHosts},
+	{"too many colons in address", "", NoHosts},
 	{"http: error connecting to proxy", "", ProxyFailed},
 	{"proxy: unknown scheme", "", ProxyFailed},
 	{"Proxy Authentication Required", "", ProxyAuth},
@@ -84,23 +92,20 @@ var tlsPhrases = [...]phrase{
 	{"unable to load CA cert ", "", CertificateFile},
 	{"unable to read CERT file ", "", CertificateFile},
 	{"failed to load X509 key pair", "", CertificateFile},
-	{"x509: certificate signed by unknown authority", "", UnknownAuthority},
+	// Also behind "x509: ".
 	{"certificate signed by unknown authority", "", UnknownAuthority},
-	{"x509: failed to load system roots", "", UnknownAuthority},
-	{"x509: cannot verify signature", "", UnknownAuthority},
-	{"x509: “", "certificate is not trusted", UnknownAuthority},
-	{"x509: certificate has expired or is not yet valid: current time ", " is before ", CertificateNotYetValid},
-	{"x509: certificate has expired or is not yet valid", "", CertificateExpired},
+	{"failed to load system roots", "", UnknownAuthority},
+	{"cannot verify signature", "", UnknownAuthority},
+	{"“", "certificate is not trusted", UnknownAuthority},
 	{"certificate has expired or is not yet valid: current time ", " is before ", CertificateNotYetValid},
-	{"certificate has expired", "", CertificateExpired},
-	{"x509: certificate is valid for ", "", CertificateName},
+	{"certificate has expired or is not yet valid: current time ", " is after ", CertificateExpired},
+	{"certificate has expired", "", CertificateDates}, // Go of before 2020, Windows, and where it was cut
 	{"certificate is valid for ", "", CertificateName},
-	{"x509: certificate is not valid for any names", "", CertificateName},
-	{"x509: cannot validate certificate for ", "", CertificateName},
-	{"x509: certificate relies on legacy Common Name field", "", CertificateName},
-	{"x509: Common Name is not a valid hostname", "", CertificateName},
-	{"x509: a root or intermediate certificate is not authorized to sign for this name", "", CertificateName},
-	{"x509: ", "", TLSFailed},
+	{"certificate is not valid for any names", "", CertificateName},
+	{"cannot validate certificate for ", "", CertificateName},
+	{"certificate relies on legacy Common Name field", "", CertificateName},
+	{"Common Name is not a valid hostname", "", CertificateName},
+	{"a root or intermediate certificate is not authorized to sign for this name", "", CertificateName},
 	{"remote error: tls: ", "", TLSFailed},
 	{"remote error: ", "tls", TLSFailed},
 	{"tls: ", "", TLSFailed},
@@ -109,4 +114,20 @@ var tlsPhrases = [...]phrase{
 	{"unable to load CA cert", "", TLSFailed},
 	{"failed to load cert file", "", TLSFailed},
 	{"loading X509 key pair", "", TLSFailed},
+}
+
+// certificate reads what crypto/x509 says. Whatever that is, TLS failed for it.
+func (c *chain) certificate(rest string) int {
+	const begin = "x509: "
+	tail, ok := strings.CutPrefix(rest, begin)
+	if !ok {
+		return 0
+	}
+	if tail != "" {
+		if n := c.phrase(tail); n > 0 {
+			return len(begin) + n
+		}
+	}
+	c.say(TLSFailed)
+	return len(begin)
 }

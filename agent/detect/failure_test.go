@@ -23,7 +23,11 @@ func TestPhrasesAreReached(t *testing.T) {
 			if strings.HasSuffix(text, " ") {
 				text += "x"
 			}
-			for _, chain := range []string{text, wrapper + text, "rpc error: code = Unknown desc = " + wrapper + text} {
+			chains := []string{text, wrapper + text, "rpc error: code = Unknown desc = " + wrapper + text}
+			if table == "tls" {
+				chains = append(chains, "x509: "+text, "tls: failed to verify certificate: x509: "+text)
+			}
+			for _, chain := range chains {
 				if got := ParseFailure(chain).Found; p.found != noFinding && !got.Has(p.found) {
 					t.Errorf("%s: found %q, want %s: %s", table, got, p.found, chain)
 				}

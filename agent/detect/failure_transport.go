@@ -77,7 +77,7 @@ func (c *chain) lookup(rest string) int {
 	}
 	name := addressOf(tail[:min(len(tail), maxAddress)])
 	host, server, _ := strings.Cut(name, " on ")
-	if host == "" || strings.ContainsAny(host, " \"\n") {
+	if host == "" || strings.ContainsAny(host, " \"\n/") { // "lookup tcp/x" is for a port
 		return 0
 	}
 	c.f.Lookup = host

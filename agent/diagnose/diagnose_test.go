@@ -116,6 +116,79 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
+// Words that several things end in are not certain, and the remedy names them all.
+func TestWhatIsNotKnown(t *testing.T) {
+	for _, tt := range []struct {
+		name, text, detail string
+		confidence         diagnose.Confidence
+		want               []string
+	}{
+		{
+			"libc's EAI_AGAIN", head + "dial tcp: lookup registry.example.com: Temporary failure in name resolution", "timeout",
+			diagnose.Likely,
+			[]string{"the resolver of the node (/etc/resolv.conf) does not answer, or fails, or the node has no network"},
+		},
+		{
+			"a resolver that is named", head + "dial tcp: lookup registry.example.com on 10.0.0.10:53: read udp 10.0.0.5:51842->10.0.0.10:53: i/o timeout", "timeout",
+			diagnose.Certain,
+			[]string{"The resolver 10.0.0.10:53 (from /etc/resolv.conf of the node) does not answer."},
+		},
+		{
+			"no room for a file", "failed to extract layer sha256:b1: mkdir /var/lib/containerd/x: no space left on device", "inodes",
+			diagnose.Likely,
+			[]string{"df -i", "df -h"},
+		},
+		{
+			"certificate out of its time", head + "x509: certificate has expired or is not yet valid", "expired",
+			diagnose.Likely,
+			[]string{"timedatectl", "openssl s_client -connect registry.example.com:443"},
+		},
+		{
+			"certificate out of its time, cut", head + "x509: certificate has expired", "expired",
+			diagnose.Likely,
+			[]string{"timedatectl"},
+		},
+		{
+			"certificate that has expired", head + "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-24T08:00:00Z is after 2026-11-01T00:00:00Z", "expired",
+			diagnose.Certain,
+			[]string{"Renew it"},
+		},
+		{
+			"deadline", head + "context deadline exceeded", "deadline",
+			diagnose.Likely,
+			[]string{"whether a connection stands at all"},
+		},
+		{
+			"port that is none", "Get https://registry/v2/: dial tcp: address registry:port: unknown port", "",
+			diagnose.Likely,
+			[]string{"host and port in the image name"},
+		},
+	} {
+		d := diagnosisOf(app, tt.text, diagnose.Facts{})
+		if d.Detail != tt.detail || d.Confidence != tt.confidence {
+			t.Errorf("%s: got %s/%s, %s; want %s, %s", tt.name, d.Cause, d.Detail, d.Confidence, tt.detail, tt.confidence)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(d.Remedy, want) {
+				t.Errorf("%s: no %q in: %s", tt.name, want, d.Remedy)
+			}
+		}
+	}
+}
+
+// What is pasted into a shell names each port once.
+func TestPorts(t *testing.T) {
+	const text = `failed to do request: Head "http://registry.test:5000/v2/app/manifests/v1?ns=localhost%3A5000": net/http: HTTP/1.x transport connection broken: malformed HTTP response `
+	tls := diagnosisOf("localhost:5000/app:v1", text+`"\x15\x03\x01\x00\x02\x02"`, diagnose.Facts{}).Remedy
+	if want := "Write https:// for registry.test:5000 in /etc/containerd/certs.d/localhost:5000/hosts.toml."; !strings.Contains(tls, want) {
+		t.Errorf("no %q in: %s", want, tls)
+	}
+	ssh := diagnosisOf("localhost:5000/app:v1", text+`"SSH-2.0-OpenSSH_9.6"`, diagnose.Facts{}).Remedy
+	if want := "openssl s_client -connect registry.test:5000;"; !strings.Contains(ssh, want) {
+		t.Errorf("no %q in: %s", want, ssh)
+	}
+}
+
 // The line for people ends with what to do, not with what is wrong once more.
 func TestActions(t *testing.T) {
 	for text, want := range map[string]string{

@@ -27,7 +27,10 @@ func tlsFailed(e evidence) verdict {
 		v.remedy = "The runtime cannot read a certificate or key that its configuration names, and so asks nobody. Correct the path of ca or client in " + dir + "/hosts.toml."
 	case e.found(detect.PlainHTTP):
 		v.detail = detailPlainHTTP
-		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or write " + dir + `/hosts.toml with server = "http://` + hostName(e) + `".`
+		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or write " + dir + `/hosts.toml with server = "http://` + hostPort(e) + `".`
+	case e.found(detect.HTTPSOnly):
+		v.detail = detailProtocol
+		v.remedy = "The registry speaks TLS on this port and was asked over plain HTTP. Write https:// for " + hostPort(e) + " in " + dir + "/hosts.toml."
 	case e.found(detect.UnknownAuthority):
 		v.detail = detailUnknownCA
 		v.remedy = `The node does not trust the authority that signed the registry's certificate. Put its CA into ` + dir + `/ca.crt and name it in hosts.toml (ca = "ca.crt"), or into the node's trust store.`
@@ -37,12 +40,15 @@ func tlsFailed(e evidence) verdict {
 	case e.found(detect.CertificateExpired):
 		v.detail = detailExpired
 		v.remedy = "The registry's certificate has expired. Renew it there; if it is valid, the node's clock is ahead (timedatectl)."
+	case e.found(detect.CertificateDates):
+		v.detail, v.confidence = detailExpired, Likely
+		v.remedy = "The registry's certificate has expired or is not valid yet, or the node's clock is wrong. Compare the clock (timedatectl) with the certificate's dates (openssl s_client -connect " + address(e) + " | openssl x509 -noout -dates), and renew the one or set the other."
 	case e.found(detect.CertificateName):
 		v.detail = detailNameMismatch
 		v.remedy = "The certificate is for another name than " + quotedHost(e.server()) + ". Use the name it is for in the image reference, or issue one that holds this name."
 	case e.found(detect.TLSFailed):
 		v.detail = detailProtocol
-		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + quotedIfNeeded(hostName(e)) + ":443; check client certificates and TLS versions in " + dir + "/hosts.toml."
+		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + address(e) + "; check client certificates and TLS versions in " + dir + "/hosts.toml."
 	default:
 		return verdict{}
 	}
@@ -58,25 +64,30 @@ func dnsFailed(e evidence) verdict {
 	if name == "" {
 		name = hostName(e)
 	}
-	resolver := "/etc/resolv.conf of the node"
+	resolver := "resolver of the node (/etc/resolv.conf)"
 	if e.f.Resolver != "" {
-		resolver = quotedIfNeeded(e.f.Resolver) + " (from /etc/resolv.conf of the node)"
+		resolver = "resolver " + quotedIfNeeded(e.f.Resolver) + " (from /etc/resolv.conf of the node)"
 	}
 	switch {
 	case e.found(detect.NoSuchHost):
 		v.detail = detailNXDomain
-		v.remedy = "The name " + quoted(name) + " does not exist for the resolver asked, " + resolver + ". Correct the registry's name, or the resolver; try: nslookup " + quotedIfNeeded(name) + "."
+		v.remedy = "The name " + quoted(name) + " does not exist for the " + resolver + ". Correct the registry's name, or the resolver; try: nslookup " + quotedIfNeeded(name) + "."
 	case e.found(detect.LookupServfail):
 		v.detail = detailServFail
-		v.remedy = "The resolver " + resolver + " fails for " + quoted(name) + ". Look at that DNS server and what it forwards to."
+		v.remedy = "The " + resolver + " fails for " + quoted(name) + ". Look at that DNS server and what it forwards to."
 	case e.found(detect.LookupRefused):
 		v.detail = detailRefused
-		v.remedy = "Nothing answers DNS at " + resolver + ". Start that server (on nodes with systemd-resolved: systemctl status systemd-resolved) or name another."
+		v.remedy = "The " + resolver + " cannot be reached: nothing answers DNS there. Start that server (on nodes with systemd-resolved: systemctl status systemd-resolved) or name another."
+	case e.found(detect.LookupTimeout) && e.f.Resolver == "":
+		// libc says EAI_AGAIN for a server that is silent, one that fails and a node
+		// without a network.
+		v.detail, v.confidence = detailTimeout, Likely
+		v.remedy = "The name " + quoted(name) + " cannot be resolved now: the " + resolver + " does not answer, or fails, or the node has no network. Ask it from the node: nslookup " + quotedIfNeeded(name) + "; check that port 53 is reached, and firewalls between."
 	case e.found(detect.LookupTimeout):
 		v.detail = detailTimeout
-		v.remedy = "The resolver " + resolver + " does not answer. Check that the node reaches it on port 53, and firewalls between."
+		v.remedy = "The " + resolver + " does not answer. Check that the node reaches it on port 53, and firewalls between."
 	default:
-		v.remedy = "The name " + quoted(name) + " could not be resolved by " + resolver + "."
+		v.remedy = "The " + resolver + " could not resolve the name " + quoted(name) + ". Ask it from the node: nslookup " + quotedIfNeeded(name) + "."
 	}
 	return v
 }
@@ -95,13 +106,15 @@ func networkTimeout(e evidence) verdict {
 	default:
 		return verdict{}
 	}
-	at := e.peer()
-	v.remedy = "The node gets no answer in time from " + at + ". Check routes, firewalls and security groups from the node: curl -sv --max-time 10 https://" + hostName(e) + "/v2/; behind a proxy set HTTPS_PROXY for the runtime."
-	if v.detail == detailHeaders || v.detail == detailDeadline {
-		v.remedy = "The connection to " + at + " stands, but the answer is too slow. Check the path's throughput and MTU, and the registry's load; a mirror nearby helps."
-		if v.detail == detailDeadline {
-			v.confidence = Likely
-		}
+	at, ask := e.peer(), "curl -sv --max-time 10 https://"+hostPort(e)+"/v2/"
+	switch v.detail {
+	case detailHeaders:
+		v.remedy = "The answer of " + at + " is too slow. Check the path's throughput and MTU, and the registry's load; a mirror nearby helps."
+	case detailDeadline: // nobody says how far it came
+		v.confidence = Likely
+		v.remedy = "The answer of " + at + " did not come in time, or not all of it. See from the node whether a connection stands at all: " + ask + "; if it does, check the path's throughput and MTU, and the registry's load."
+	default:
+		v.remedy = "The node gets no answer in time from " + at + ". Check routes, firewalls and security groups from the node: " + ask + "; behind a proxy set HTTPS_PROXY for the runtime."
 	}
 	return v
 }
@@ -118,10 +131,10 @@ func networkUnreachable(e evidence) verdict {
 		v.remedy = "The node has no route to " + at + ". Check its routes (ip route get ADDRESS), IPv6 if the address is one, and the VPN or gateway."
 	case e.found(detect.ConnectionReset):
 		v.detail = detailReset
-		v.remedy = "Something between the node and " + at + " cuts connections: a firewall, a proxy or the registry itself. Try from the node: curl -sv https://" + hostName(e) + "/v2/."
+		v.remedy = "Something between the node and " + at + " cuts connections: a firewall, a proxy or the registry itself. Try from the node: curl -sv https://" + hostPort(e) + "/v2/."
 	case e.found(detect.NoHosts):
 		v.confidence = Likely
-		v.remedy = "The configuration leaves no host to pull from. Look at server and capabilities in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+		v.remedy = "The configuration leaves no host to pull from that can be asked. Look at host and port in the image name, and at server and capabilities in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
 	default:
 		return verdict{}
 	}
@@ -155,7 +168,7 @@ func stalled(e evidence) verdict {
 	case e.Stalled && e.Unfinished:
 		return verdict{
 			cause: Stalled, detail: detailNoProgress,
-			remedy: "No byte arrives, and the runtime still waits. Check the path to " + quotedHost(e.server()) + ": packet loss, MTU, a proxy that holds content for scanning; from the node: curl -sv https://" + hostName(e) + "/v2/.",
+			remedy: "No byte arrives, and the runtime still waits. Check the path to " + quotedHost(e.server()) + ": packet loss, MTU, a proxy that holds content for scanning; from the node: curl -sv https://" + hostPort(e) + "/v2/.",
 		}
 	case !e.Stalled && !e.found(detect.NoProgress):
 		return verdict{}

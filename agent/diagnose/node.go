@@ -18,8 +18,9 @@ func diskFull(e evidence) verdict {
 	v := verdict{cause: DiskFull}
 	switch {
 	case e.found(detect.NoInodes):
-		v.detail = detailInodes
-		v.remedy = "The node has no inodes left for images: df -i /var/lib/containerd; remove unused images with crictl rmi --prune."
+		// ENOSPC of open and mkdir also stands for a folder that needs one more block.
+		v.detail, v.confidence = detailInodes, Likely
+		v.remedy = "The node can make no more files for images: no inodes are left (df -i /var/lib/containerd), or no space (df -h /var/lib/containerd). Remove unused images with crictl rmi --prune."
 	case e.found(detect.NoSpace):
 		v.detail = detailSpace
 		v.remedy = "The node's image filesystem is full: df -h /var/lib/containerd (and df -i). Remove unused images with crictl rmi --prune; lower imageGCHighThresholdPercent in the KubeletConfiguration, or enlarge the disk."

@@ -107,7 +107,8 @@ func manifestNotFound(e evidence) verdict {
 	case e.code("name_unknown"), e.found(detect.RepositoryUnknown):
 		v.detail = detailRepository
 		v.remedy = "The registry has no repository " + quoted(RepositoryOf(e.image())) + ". Correct the name, or push the image there."
-	case strings.Contains(e.image(), "@sha256:") || strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:"):
+	// What is fetched once the tag is resolved has a digest.
+	case e.f.Step == detect.StepFetch || strings.Contains(e.image(), "@sha256:") || strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:"):
 		v.detail = detailDigest
 		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls " + quoted(RepositoryOf(e.image())) + "."
 	default:

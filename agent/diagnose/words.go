@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 	"strings"
@@ -69,13 +70,28 @@ func quotedHost(host string) string {
 	return quotedIfNeeded(host)
 }
 
-// hostName is the host without its port, or a placeholder.
-func hostName(e evidence) string {
+// hostPort is the host, with its port if it has one, or a placeholder.
+func hostPort(e evidence) string {
 	host := e.server()
 	if host == "" {
 		return "HOST"
 	}
 	return quotedIfNeeded(host)
+}
+
+// address is the host with its port, or that of HTTPS.
+func address(e evidence) string {
+	u := url.URL{Host: cmp.Or(e.server(), "HOST")}
+	if u.Port() == "" {
+		u.Host += ":443"
+	}
+	return quotedIfNeeded(u.Host)
+}
+
+// hostName is the host without its port, not quoted, or a placeholder.
+func hostName(e evidence) string {
+	u := url.URL{Host: e.server()}
+	return cmp.Or(u.Hostname(), "HOST")
 }
 
 // hostDir is the folder of a registry below certs.d. containerd looks there for
