@@ -53,7 +53,13 @@ type Failure struct {
 	GRPCCode string
 	// Reference is the image that the chain names, as its outermost wrapper does.
 	Reference string
-	Step      Step
+	// Repository is what the error itself is about, where it names that; a tag may
+	// follow.
+	Repository string
+	// Runtime is whose words the chain is made of: Containerd, CRIO or Dockerd, empty
+	// if it does not tell.
+	Runtime string
+	Step    Step
 	// Method and URL of the request that failed; URL is redacted.
 	Method, URL string
 	// Status and StatusText are read from the grammar of the error, never from
@@ -103,7 +109,7 @@ func RuntimeLost() *Failure {
 
 // ParseFailure reads an error chain, from its outermost wrapper to what really
 // happened. It accepts any text, a cut one too, takes linear time and never
-// returns nil. What it knows stands in literal tables: failure_wrappers.go what chains
+// returns nil. What it knows stands in literal tables: failure_layers.go what chains
 // are made of, failure_phrases*.go what their ends say.
 func ParseFailure(text string) *Failure {
 	f := &Failure{Text: bounded(redact.Text(text), MaxFailure)}

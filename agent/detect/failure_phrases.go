@@ -52,10 +52,21 @@ func (c *chain) phrase(rest string) int {
 		line, _, _ := strings.Cut(tail[:min(len(tail), maxPhrase)], "\n")
 		if at := strings.Index(line, p.then); at >= 0 {
 			c.say(p.found)
+			c.about(p.text, tail)
 			return len(p.text) + at + len(p.then)
 		}
 	}
 	return 0
+}
+
+// about notes the repository that a sentence of moby's names (moby v28.5.2
+// distribution/errors.go).
+func (c *chain) about(text, tail string) {
+	switch text {
+	case "pull access denied for ", "manifest for ", "repository ":
+		name, _, _ := strings.Cut(tail, " ")
+		c.f.Repository = bounded(strings.TrimRight(name, ",:"), maxReference)
+	}
 }
 
 // isLastLetter reports whether a phrase ends in a letter, so that it must end

@@ -39,7 +39,7 @@ func TestPhrasesAreReached(t *testing.T) {
 // What stands behind a wrapper is read, and what the wrapper itself says is kept.
 func TestWrappersAreReached(t *testing.T) {
 	const leaf = "pull QPS exceeded"
-	for _, w := range chainWrappers {
+	for _, w := range chainLayers {
 		text := w.text
 		switch w.shape {
 		case plain:

@@ -62,7 +62,7 @@ func forbidden(e evidence) verdict {
 	}
 	switch kind := registryKind(e.Registry); {
 	case e.registrySays("country", "region", "export"):
-		v.remedy = "The registry refuses this country or address. Pull through a mirror elsewhere: /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+		v.remedy = "The registry refuses this country or address. Pull through a mirror elsewhere: " + e.words().mirror + "."
 	case e.registrySays("quota", "billing", "plan", "subscription", "payment"):
 		v.remedy = "The registry refuses because of the account's plan or billing; settle it there."
 	case kind == ecr:
@@ -72,7 +72,7 @@ func forbidden(e evidence) verdict {
 	case kind == acr:
 		v.remedy = "The identity may not pull: az aks update --attach-acr NAME, or grant it AcrPull on the registry."
 	default:
-		v.remedy = "The registry knows who asks and says no. Grant that account the right to pull " + quoted(RepositoryOf(e.image())) + ", or use another pull secret."
+		v.remedy = "The registry knows who asks and says no. Grant that account the right to pull" + named(e.repository()) + ", or use another pull secret."
 	}
 	return v
 }

@@ -108,6 +108,7 @@ func gather(a attempt.Attempt, f Facts) evidence {
 		told.WriteString(r.Code + ": " + r.Message + "\n")
 	}
 	e.told = strings.ToLower(told.String())
+	e.Registry = e.registry()
 	return e
 }
 

@@ -189,6 +189,73 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// A remedy names the files of the runtime that pulls, and what the error is about
+// where nobody told the image.
+func TestRemediesWithoutImage(t *testing.T) {
+	const daemon = "Error response from daemon: "
+	for _, tt := range []struct {
+		name, image, text string
+		want              []string
+		not               string
+	}{
+		{
+			"docker, repository in the error", "", daemon + "pull access denied for registry.test/acme/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+			[]string{"the repository 'registry.test/acme/app' exists", "--docker-server=registry.test "},
+			"''",
+		},
+		{
+			"docker, of Docker Hub", "", daemon + "pull access denied for acme/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+			[]string{"the repository 'acme/app' exists", "--docker-server=https://index.docker.io/v1/ "},
+			"''",
+		},
+		{
+			"docker, repository in the URL", "", daemon + `Head "https://ghcr.io/v2/acme/app/manifests/v2.0": denied: denied`,
+			[]string{"the repository 'ghcr.io/acme/app' exists", "--docker-server=ghcr.io "},
+			"''",
+		},
+		{
+			"no repository at all", "", "denied: denied",
+			[]string{"Check that the repository exists"},
+			"''",
+		},
+		{
+			"docker, plain HTTP", "registry.test:5000/app:v1", daemon + `Get "https://registry.test:5000/v2/": http: server gave HTTP response to HTTPS client`,
+			[]string{`"registry.test:5000" in insecure-registries of /etc/docker/daemon.json`},
+			"containerd",
+		},
+		{
+			"docker, private CA", "registry.test:5000/app:v1", daemon + `Get "https://registry.test:5000/v2/": x509: certificate signed by unknown authority`,
+			[]string{"/etc/docker/certs.d/registry.test:5000/ca.crt"},
+			"containerd",
+		},
+		{
+			"docker, disk full", app, daemon + "failed to register layer: write /usr/lib/libx.so: no space left on device",
+			[]string{"df -h /var/lib/docker"},
+			"containerd",
+		},
+		{
+			"CRI-O, private CA", app, `initializing source docker://` + app + `: pinging container registry registry.example.com: Get "https://registry.example.com/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
+			[]string{"/etc/containers/certs.d/registry.example.com/ca.crt"},
+			"containerd",
+		},
+		{
+			"containerd, registry in the URL of a mirror", "", `failed to do request: Head "https://mirror.test/v2/team/app/manifests/v1?ns=registry.example.com": x509: certificate signed by unknown authority`,
+			[]string{"/etc/containerd/certs.d/registry.example.com/ca.crt"},
+			"HOST",
+		},
+	} {
+		got := diagnosisOf(tt.image, tt.text, diagnose.Facts{}).Remedy
+		for _, want := range tt.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in: %s", tt.name, want, got)
+			}
+		}
+		if strings.Contains(got, tt.not) {
+			t.Errorf("%s: %q in: %s", tt.name, tt.not, got)
+		}
+	}
+}
+
 // The line for people ends with what to do, not with what is wrong once more.
 func TestActions(t *testing.T) {
 	for text, want := range map[string]string{

@@ -10,7 +10,7 @@ func proxyFailed(e evidence) verdict {
 	}
 	v := verdict{
 		cause: Proxy, detail: detailConnect,
-		remedy: "Check HTTPS_PROXY and NO_PROXY of the runtime (systemctl cat containerd: Environment=), that the proxy is up, and that it allows CONNECT to " + quotedHost(e.server()) + ".",
+		remedy: "Check HTTPS_PROXY and NO_PROXY of the runtime (systemctl cat " + e.words().unit + ": Environment=), that the proxy is up, and that it allows CONNECT to " + quotedHost(e.server()) + ".",
 	}
 	if e.found(detect.ProxyAuth) {
 		v.detail = detailAuth
@@ -20,20 +20,19 @@ func proxyFailed(e evidence) verdict {
 }
 
 func tlsFailed(e evidence) verdict {
-	dir := "/etc/containerd/certs.d/" + hostDir(e)
-	v := verdict{cause: TLS}
+	v, words := verdict{cause: TLS}, e.words()
 	switch {
 	case e.found(detect.CertificateFile):
-		v.remedy = "The runtime cannot read a certificate or key that its configuration names, and so asks nobody. Correct the path of ca or client in " + dir + "/hosts.toml."
+		v.remedy = "The runtime cannot read a certificate or key that its configuration names, and so asks nobody. Correct the path of ca or client in " + words.hosts + "."
 	case e.found(detect.PlainHTTP):
 		v.detail = detailPlainHTTP
-		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or write " + dir + `/hosts.toml with server = "http://` + hostPort(e) + `".`
+		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or " + words.plainHTTP + "."
 	case e.found(detect.HTTPSOnly):
 		v.detail = detailProtocol
-		v.remedy = "The registry speaks TLS on this port and was asked over plain HTTP. Write https:// for " + hostPort(e) + " in " + dir + "/hosts.toml."
+		v.remedy = "The registry speaks TLS on this port and was asked over plain HTTP. " + words.https + "."
 	case e.found(detect.UnknownAuthority):
 		v.detail = detailUnknownCA
-		v.remedy = `The node does not trust the authority that signed the registry's certificate. Put its CA into ` + dir + `/ca.crt and name it in hosts.toml (ca = "ca.crt"), or into the node's trust store.`
+		v.remedy = `The node does not trust the authority that signed the registry's certificate. Put its CA into ` + words.ca + `, or into the node's trust store.`
 	case e.found(detect.CertificateNotYetValid):
 		v.detail = detailNotYetValid
 		v.remedy = "The registry's certificate is not valid yet: the node's clock is most likely behind. Check it with timedatectl."
@@ -48,7 +47,7 @@ func tlsFailed(e evidence) verdict {
 		v.remedy = "The certificate is for another name than " + quotedHost(e.server()) + ". Use the name it is for in the image reference, or issue one that holds this name."
 	case e.found(detect.TLSFailed):
 		v.detail = detailProtocol
-		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + address(e) + "; check client certificates and TLS versions in " + dir + "/hosts.toml."
+		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + address(e) + "; check client certificates and TLS versions in " + words.client + "."
 	default:
 		return verdict{}
 	}
@@ -125,7 +124,7 @@ func networkUnreachable(e evidence) verdict {
 	switch {
 	case e.found(detect.ConnectionRefused):
 		v.detail = detailRefused
-		v.remedy = "Nothing listens at " + at + ". Check that the registry is up, and host and port in the image name or in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+		v.remedy = "Nothing listens at " + at + ". Check that the registry is up, and host and port in the image name or in " + e.words().hosts + "."
 	case e.found(detect.NoRoute):
 		v.detail = detailNoRoute
 		v.remedy = "The node has no route to " + at + ". Check its routes (ip route get ADDRESS), IPv6 if the address is one, and the VPN or gateway."
@@ -134,7 +133,7 @@ func networkUnreachable(e evidence) verdict {
 		v.remedy = "Something between the node and " + at + " cuts connections: a firewall, a proxy or the registry itself. Try from the node: curl -sv https://" + hostPort(e) + "/v2/."
 	case e.found(detect.NoHosts):
 		v.confidence = Likely
-		v.remedy = "The configuration leaves no host to pull from that can be asked. Look at host and port in the image name, and at server and capabilities in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+		v.remedy = "The configuration leaves no host to pull from that can be asked. Look at host and port in the image name, and at server and capabilities in " + e.words().hosts + "."
 	default:
 		return verdict{}
 	}

@@ -15,15 +15,15 @@ func runtimeUnavailable(e evidence) verdict {
 }
 
 func diskFull(e evidence) verdict {
-	v := verdict{cause: DiskFull}
+	v, root := verdict{cause: DiskFull}, e.words().root
 	switch {
 	case e.found(detect.NoInodes):
 		// ENOSPC of open and mkdir also stands for a folder that needs one more block.
 		v.detail, v.confidence = detailInodes, Likely
-		v.remedy = "The node can make no more files for images: no inodes are left (df -i /var/lib/containerd), or no space (df -h /var/lib/containerd). Remove unused images with crictl rmi --prune."
+		v.remedy = "The node can make no more files for images: no inodes are left (df -i " + root + "), or no space (df -h " + root + "). Remove unused images with crictl rmi --prune."
 	case e.found(detect.NoSpace):
 		v.detail = detailSpace
-		v.remedy = "The node's image filesystem is full: df -h /var/lib/containerd (and df -i). Remove unused images with crictl rmi --prune; lower imageGCHighThresholdPercent in the KubeletConfiguration, or enlarge the disk."
+		v.remedy = "The node's image filesystem is full: df -h " + root + " (and df -i). Remove unused images with crictl rmi --prune; lower imageGCHighThresholdPercent in the KubeletConfiguration, or enlarge the disk."
 	case e.found(detect.Quota):
 		v.detail = detailQuota
 		v.remedy = "A disk quota on the node's image filesystem is used up: raise it, or remove unused images with crictl rmi --prune."
@@ -41,7 +41,7 @@ func unpackFailed(e evidence) verdict {
 		v.remedy = "The layers do not hold what the image's config says: the image was put together wrongly. Build and push it again."
 	case e.found(detect.Locked):
 		v.detail = detailLocked
-		v.remedy = "Another pull holds the same layer. It ends by itself; if not, restart the runtime: systemctl restart containerd."
+		v.remedy = "Another pull holds the same layer. It ends by itself; if not, restart the runtime: systemctl restart " + e.words().unit + "."
 	case e.f.Step != detect.StepUnpack && !e.found(detect.LocalStorage, detect.ContentMissing):
 		return verdict{}
 	case e.found(detect.PermissionDenied):
@@ -49,7 +49,7 @@ func unpackFailed(e evidence) verdict {
 		v.remedy = "The runtime may not write what a layer holds (owner, device or attribute). Check SELinux/AppArmor and, for rootless runtimes, the ranges in /etc/subuid; ids in the image may lie beyond them."
 	default:
 		v.detail = detailSnapshotter
-		v.remedy = "The snapshotter cannot store the layers. Check its filesystem and kernel support: ctr plugins ls | grep snapshotter, dmesg; a broken snapshot is removed with crictl rmi of the image."
+		v.remedy = "The snapshotter cannot store the layers. Check its filesystem and kernel support: " + e.words().storage + "; a broken snapshot is removed with crictl rmi of the image."
 		if e.f.Step != detect.StepUnpack {
 			v.confidence = Likely
 		}

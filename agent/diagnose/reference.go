@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"strings"
 
 	"pullcause/agent/detect"
@@ -14,7 +15,7 @@ func invalidReference(e evidence) verdict {
 	}
 	v := verdict{
 		cause: InvalidReference, detail: detailFormat,
-		remedy: "Correct the image name " + quoted(e.image()) + " in the pod's spec: [HOST[:PORT]/]PATH[:TAG][@DIGEST], the path in lower case.",
+		remedy: "Correct the image name" + named(e.image()) + " in the pod's spec: [HOST[:PORT]/]PATH[:TAG][@DIGEST], the path in lower case.",
 	}
 	if e.found(detect.UppercaseReference) || hasUpperPath(e.image()) {
 		v.detail = detailUppercase
@@ -106,13 +107,13 @@ func manifestNotFound(e evidence) verdict {
 	switch {
 	case e.code("name_unknown"), e.found(detect.RepositoryUnknown):
 		v.detail = detailRepository
-		v.remedy = "The registry has no repository " + quoted(RepositoryOf(e.image())) + ". Correct the name, or push the image there."
+		v.remedy = "The registry does not have " + e.theRepository() + ". Correct the name, or push the image there."
 	// What is fetched once the tag is resolved has a digest.
 	case e.f.Step == detect.StepFetch || strings.Contains(e.image(), "@sha256:") || strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:"):
 		v.detail = detailDigest
-		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls " + quoted(RepositoryOf(e.image())) + "."
+		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls" + named(cmp.Or(e.repository(), "REPOSITORY")) + "."
 	default:
-		v.remedy = "The tag does not exist in the registry. List those that do: crane ls " + quoted(RepositoryOf(e.image())) + "; then correct the tag or push it."
+		v.remedy = "The tag does not exist in the registry. List those that do: crane ls" + named(cmp.Or(e.repository(), "REPOSITORY")) + "; then correct the tag or push it."
 	}
 	return v
 }
@@ -123,7 +124,7 @@ func notFoundOrDenied(e evidence) verdict {
 	if !e.found(detect.DeniedOrAbsent) {
 		return verdict{}
 	}
-	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that the repository " + quoted(RepositoryOf(e.image())) +
+	v := verdict{cause: RepositoryNotFoundOrDenied, remedy: "Check that " + e.theRepository() +
 		" exists and, if it is private, give the pod a pull secret that may read it: " + pullSecret(e)}
 	if r, ok := e.f.Code("denied"); ok && (r.Message == "" || r.Message == r.Code) {
 		v.confidence = Likely // a word alone, which is said of both

@@ -48,9 +48,10 @@ func rateLimited(e evidence) verdict {
 	}
 	if registryKind(e.Registry) == dockerHub || registryKind(e.server()) == dockerHub ||
 		e.registrySays("docker.com/increase-rate-limit") {
+		e.Registry = "docker.io" // whose mirrors are meant, whatever the image is called
 		return verdict{
 			cause: RateLimited, detail: detailDockerHub,
-			remedy: "Docker Hub's limit for this address or account is used up. Authenticate pulls with a pull secret, or pull through a mirror or pull-through cache (/etc/containerd/certs.d/docker.io/hosts.toml).",
+			remedy: "Docker Hub's limit for this address or account is used up. Authenticate pulls with a pull secret, or pull through a mirror or pull-through cache (" + e.words().mirror + ").",
 		}
 	}
 	return verdict{
@@ -79,7 +80,7 @@ func registryUnavailable(e evidence) verdict {
 	}
 	v := verdict{
 		cause:  RegistryUnavailable,
-		remedy: "The registry or a proxy before it fails; nothing is wrong with the pod. Look at the status of " + quotedHost(e.server()) + " and wait, or name a mirror in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml.",
+		remedy: "The registry or a proxy before it fails; nothing is wrong with the pod. Look at the status of " + quotedHost(e.server()) + " and wait, or name a mirror in " + e.words().mirror + ".",
 	}
 	if broken {
 		v.detail = strconv.Itoa(e.f.Status)
@@ -96,10 +97,10 @@ func registryRejected(e evidence) verdict {
 	}
 	v := verdict{
 		cause: RegistryRejected, detail: strconv.Itoa(e.f.Status),
-		remedy: "The registry refuses the request itself. Ask it the same from the node: curl -sI " + quoted(e.f.URL) + ", and check mirrors and override_path in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml.",
+		remedy: "The registry refuses the request itself. Ask it the same from the node: curl -sI " + quoted(e.f.URL) + ", and check mirrors and paths in " + e.words().hosts + ".",
 	}
 	if e.f.Status == methodNotAllowed {
-		v.remedy = "The host does not serve the registry API at this path (405). Check server and override_path in /etc/containerd/certs.d/" + hostDir(e) + "/hosts.toml."
+		v.remedy = "The host does not serve the registry API at this path (405). Check server and path (override_path) in " + e.words().hosts + "."
 	}
 	return v
 }

@@ -23,6 +23,58 @@ func (e evidence) image() string {
 	return e.f.Reference
 }
 
+// repository is the name of the image without tag and digest, as it is best known:
+// the error may tell it, or its URL. It is empty where nobody does.
+func (e evidence) repository() string {
+	if name := cmp.Or(e.image(), e.f.Repository); name != "" {
+		return RepositoryOf(name)
+	}
+	host, path := apiPath(e.f.URL)
+	for _, part := range [...]string{"/manifests/", "/blobs/", "/tags/"} {
+		if name, _, found := strings.Cut(path, part); found {
+			return host + "/" + name
+		}
+	}
+	return ""
+}
+
+// registry is the host of the repository.
+func (e evidence) registry() string {
+	if e.Registry != "" {
+		return e.Registry
+	}
+	if host, _, found := strings.Cut(e.f.Repository, "/"); found && strings.ContainsAny(host, ".:") {
+		return host
+	}
+	if e.f.Repository != "" {
+		return "docker.io"
+	}
+	host, _ := apiPath(e.f.URL)
+	return host
+}
+
+// apiPath is the registry that a request was about, and what was asked of it behind
+// "/v2/". containerd names in "ns" the registry that a mirror is asked for.
+func apiPath(address string) (host, path string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", ""
+	}
+	path, found := strings.CutPrefix(u.Path, "/v2/")
+	switch host = cmp.Or(u.Query().Get("ns"), u.Host); {
+	case !found:
+		return "", ""
+	case registryKind(host) == dockerHub:
+		host = "docker.io"
+	}
+	return host, path
+}
+
+// theRepository names it, if it is known.
+func (e evidence) theRepository() string {
+	return "the repository" + named(e.repository())
+}
+
 // server is the host that the failed request went to, or that is waited for, else the
 // registry.
 func (e evidence) server() string {
@@ -50,6 +102,14 @@ func quoted(name string) string {
 	}
 	name = strings.Trim(strconv.QuoteToASCII(name), `"`)
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// named is a name behind a noun, or nothing.
+func named(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " " + quoted(name)
 }
 
 // quotedIfNeeded leaves names of harmless characters as they are.

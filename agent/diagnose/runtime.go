@@ -1,0 +1,78 @@
+package diagnose
+
+import (
+	"strings"
+
+	"pullcause/agent/detect"
+)
+
+// runtimeWords is where a runtime is configured and looked at. HOST stands for the
+// registry as the image names it, ADDR for the host that was asked, with its port.
+type runtimeWords struct {
+	unit, root string
+	// hosts is where it is told whom to ask, mirror where one is named.
+	hosts, mirror string
+	// ca, plainHTTP and https are what to do where TLS does not fit.
+	ca, plainHTTP, https string
+	// client is where client certificates are, storage how to look at its snapshots.
+	client, storage string
+}
+
+// containerd: docs/hosts.md of containerd v2.4.2.
+var containerdWords = runtimeWords{
+	unit: "containerd", root: "/var/lib/containerd",
+	hosts:     "/etc/containerd/certs.d/HOST/hosts.toml",
+	mirror:    "/etc/containerd/certs.d/HOST/hosts.toml",
+	ca:        `/etc/containerd/certs.d/HOST/ca.crt and name it in hosts.toml (ca = "ca.crt")`,
+	plainHTTP: `write /etc/containerd/certs.d/HOST/hosts.toml with server = "http://ADDR"`,
+	https:     "Write https:// for ADDR in /etc/containerd/certs.d/HOST/hosts.toml",
+	client:    "/etc/containerd/certs.d/HOST/hosts.toml",
+	storage:   "ctr plugins ls | grep snapshotter, dmesg",
+}
+
+// docker: docs.docker.com/reference/cli/dockerd and /engine/security/certificates.
+// It has mirrors for Docker Hub alone.
+var dockerWords = runtimeWords{
+	unit: "docker", root: "/var/lib/docker",
+	hosts:     "/etc/docker/daemon.json",
+	mirror:    "registry-mirrors of /etc/docker/daemon.json (docker has them for Docker Hub alone)",
+	ca:        "/etc/docker/certs.d/HOST/ca.crt",
+	plainHTTP: `name "ADDR" in insecure-registries of /etc/docker/daemon.json`,
+	https:     "Take ADDR out of insecure-registries of /etc/docker/daemon.json",
+	client:    "/etc/docker/certs.d/HOST",
+	storage:   "docker info, dmesg",
+}
+
+// crio: containers-registries.conf(5) and containers-certs.d(5) of
+// go.podman.io/image v5.42.0.
+var crioWords = runtimeWords{
+	unit: "crio", root: "/var/lib/containers/storage",
+	hosts:     "/etc/containers/registries.conf",
+	mirror:    "a [[registry.mirror]] of HOST in /etc/containers/registries.conf",
+	ca:        "/etc/containers/certs.d/HOST/ca.crt",
+	plainHTTP: "set insecure = true for HOST in /etc/containers/registries.conf",
+	https:     "Take insecure = true for HOST out of /etc/containers/registries.conf",
+	client:    "/etc/containers/certs.d/HOST",
+	storage:   "/etc/containers/storage.conf, dmesg",
+}
+
+// words are those of the runtime that pulled: as the error tells, else the line;
+// the kubelet's lines tell nothing, and nearly every node has containerd.
+func (e evidence) words() runtimeWords {
+	runtime := e.f.Runtime
+	if runtime == "" {
+		runtime = e.Program
+	}
+	w := containerdWords
+	switch runtime {
+	case detect.Dockerd:
+		w = dockerWords
+	case detect.CRIO:
+		w = crioWords
+	}
+	r := strings.NewReplacer("HOST", hostDir(e), "ADDR", hostPort(e))
+	for _, text := range []*string{&w.hosts, &w.mirror, &w.ca, &w.plainHTTP, &w.https, &w.client} {
+		*text = r.Replace(*text)
+	}
+	return w
+}
