@@ -105,6 +105,7 @@ func TestRemedies(t *testing.T) {
 		},
 		{"private CA", app, "x509: certificate signed by unknown authority", diagnose.Facts{}, []string{"/etc/containerd/certs.d/registry.example.com/ca.crt"}},
 		{"upper case", "registry.example.com/Team/App:v1", "couldn't parse image name \"registry.example.com/Team/App:v1\": invalid reference format: repository name (Team/App) must be lowercase", diagnose.Facts{}, []string{"'registry.example.com/team/app'"}},
+		{"name that ends in a quote", "registry.example.com/app:v1\"", "invalid reference format", diagnose.Facts{}, []string{`'registry.example.com/app:v1\"' in the pod's spec`}},
 		{"hostile name", "registry.example.com/a';reboot;'/x:v1", "manifest unknown", diagnose.Facts{}, []string{`'registry.example.com/a'\'';reboot;'\''/x'`}},
 	} {
 		got := diagnosisOf(tt.image, tt.text, tt.facts).Remedy

@@ -100,7 +100,8 @@ func quoted(name string) string {
 	if len(name) > maxNameShown {
 		name = name[:maxNameShown] + "…"
 	}
-	name = strings.Trim(strconv.QuoteToASCII(name), `"`)
+	name = strconv.QuoteToASCII(name)
+	name = name[1 : len(name)-1] // a quote may be the last letter of a name
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
