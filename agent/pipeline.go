@@ -195,10 +195,16 @@ func (p *pipeline) state() (map[string]logtail.Position, []incident.Saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	marks := p.ledger.Marks(p.joiner.Open()...)
-	for _, id := range p.arrivals.take() { // behind the marks: else it would stay open after a restart
+	p.arrived() // behind the marks: else it would stay open after a restart
+	return marks, p.incidents.Save()
+}
+
+// arrived has the incidents forgotten in time of which nobody has to be told any more; the
+// caller holds mu.
+func (p *pipeline) arrived() {
+	for _, id := range p.arrivals.take() {
 		p.incidents.Arrived(id)
 	}
-	return marks, p.incidents.Save()
 }
 
 // restore takes up the incidents of an earlier run.

@@ -103,3 +103,26 @@ func TestEvictedIncidentsAreTold(t *testing.T) {
 		}
 	})
 }
+
+// Without a state folder the incidents that have ended are forgotten all the same.
+func TestEndedIncidentsAreForgottenWithoutState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		p := &positions{pipe: s.pipeline, log: s.log, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
+		s.moved = p.note
+		ctx, cancel := context.WithCancel(t.Context())
+		go p.run(ctx)
+		for i := range 100 {
+			s.ends(fmt.Sprint("failed-", i), "r.example/app:1", "r.example/app:1", false)
+			s.ends(fmt.Sprint("succeeded-", i), "r.example/app:1", "r.example/app:1", true)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Hour)
+		s.turn(time.Now())
+		if ids, ended := len(s.arrivals.ids), len(s.incidents.Save()); ids > 0 || ended > 0 {
+			t.Errorf("%d ids of incidents and %d ended incidents are kept, want none", ids, ended)
+		}
+		cancel()
+		s.told("")
+	})
+}

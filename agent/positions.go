@@ -70,9 +70,12 @@ func (p *positions) run(ctx context.Context) error {
 	}
 }
 
-// save stores the state of this moment.
+// save stores the state of this moment. Without a store there is only to forget.
 func (p *positions) save() {
 	if p.store == nil {
+		p.pipe.mu.Lock()
+		defer p.pipe.mu.Unlock()
+		p.pipe.arrived()
 		return
 	}
 	p.noise.Store(0)
