@@ -126,3 +126,29 @@ func TestEndedIncidentsAreForgottenWithoutState(t *testing.T) {
 		s.told("")
 	})
 }
+
+// The page of an outage that is over shows its own attempts, in whatever way their image
+// was written, and not those of the next one.
+func TestAttemptsOfAnIncident(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		const ref = "docker.io/library/nginx:bad"
+		s.ends("first", ref, ref, false) // as containerd writes it
+		time.Sleep(time.Minute)
+		s.ends("second", ref, "nginx:bad", false) // as the kubelet does
+		time.Sleep(time.Minute)
+		s.ends("success", ref, ref, true)
+		time.Sleep(time.Minute)
+		s.ends("another", ref, ref, false)
+		_, closed := s.all()
+		_, attempts, _ := s.incident(closed[0].ID)
+		var got []string
+		for _, a := range attempts {
+			got = append(got, a.UID)
+		}
+		if diff := cmp.Diff([]string{"second", "first"}, got); diff != "" {
+			t.Errorf("attempts (-want +got):\n%s", diff)
+		}
+		s.told("")
+	})
+}

@@ -178,7 +178,7 @@ func (p *pipeline) incident(id string) (found incident.Incident, attempts []debu
 		return found, nil, false
 	}
 	for _, a := range p.recent.newest() {
-		if a.Ref == found.Ref && a.Image == found.Image && !a.Time.Before(found.FirstSeen) {
+		if a.BelongsTo(&found) {
 			attempts = append(attempts, a)
 		}
 	}

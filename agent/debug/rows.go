@@ -126,7 +126,7 @@ func (p *page) attemptRows(attempts []Attempt, incidents ...[]incident.Incident)
 func incidentOf(a *Attempt, incidents [][]incident.Incident) string {
 	for _, list := range incidents {
 		for n := range list {
-			if belongs(a, &list[n]) {
+			if a.BelongsTo(&list[n]) {
 				return list[n].ID
 			}
 		}

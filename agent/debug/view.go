@@ -135,7 +135,7 @@ func remember(attempts []Attempt) memory {
 // none or is forgotten.
 func (m memory) status(i *incident.Incident) int {
 	a := m[cmp.Or(i.Ref, i.Image)]
-	if a == nil || !belongs(a, i) {
+	if a == nil || !a.BelongsTo(i) {
 		return 0
 	}
 	return a.HTTPStatus
@@ -152,8 +152,9 @@ func (m memory) views(incidents []incident.Incident) iter.Seq[incidentView] {
 	}
 }
 
-// belongs reports whether an attempt was made while an incident lasted.
-func belongs(a *Attempt, i *incident.Incident) bool {
+// BelongsTo reports whether an attempt was made while an incident lasted. The same image
+// may be written in several ways.
+func (a *Attempt) BelongsTo(i *incident.Incident) bool {
 	return cmp.Or(a.Ref, a.Image) == cmp.Or(i.Ref, i.Image) &&
 		!a.Time.Before(i.FirstSeen) && (i.State == incident.Open || !a.Time.After(i.LastSeen))
 }
