@@ -26,9 +26,6 @@ type Config struct {
 // each secret it tried.
 const tolerance = 2 * time.Second
 
-// maxRecent bounds what is remembered of attempts that were handed on.
-const maxRecent = 1000
-
 // Joiner collects the lines of each pull until the attempt is whole. It is not
 // safe for concurrent use. The zero value is not usable; see [NewJoiner].
 type Joiner struct {
@@ -73,7 +70,7 @@ func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
 	case detect.PullProgress:
 		j.progress(s)
 	case detect.PullStalled:
-		j.stall(s, now)
+		j.stall(s, now, emit)
 	case detect.PullSucceeded:
 		j.succeed(s, now, emit)
 	case detect.CredentialProblem:
@@ -118,9 +115,12 @@ func (j *Joiner) progress(s detect.Signal) {
 	}
 }
 
-func (j *Joiner) stall(s detect.Signal, now time.Time) {
+func (j *Joiner) stall(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p := j.forRuntime(s) // the kubelet's log may have been read first
 	if p == nil {
+		if j.tellLate(s, nil, emit) {
+			return
+		}
 		p = j.open(s, now)
 		j.end(p, s, now)
 	}
@@ -150,6 +150,9 @@ func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 
 func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p := j.forRuntime(s)
+	if j.tellLate(s, p, emit) {
+		return
+	}
 	if p == nil {
 		p = j.open(s, now)
 	}
@@ -157,7 +160,7 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 		j.absorbBeginning(p, s)
 	}
 	j.end(p, s, now)
-	p.runtime = true
+	p.note(s)
 	p.terminal = s
 	p.a.Program = s.Program
 	if s.Failure != nil {
@@ -167,7 +170,7 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 	p.add(s)
 	p.addPod(s)
 	j.collectHosts(p)
-	if p.whole() {
+	if p.whole(p.a.Pods) {
 		j.handOn(p, emit)
 	}
 }
@@ -175,14 +178,14 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	j.resolveImage(&s)
 	p := j.forKubelet(s)
+	if j.tellLate(s, p, emit) {
+		return
+	}
 	if p == nil {
-		if late, ok := j.late(s); ok {
-			emit(late)
-			return
-		}
 		p = j.open(s, now)
 	}
 	j.end(p, s, now)
+	p.note(s)
 	j.takeVolume(p, &s)
 	if p.a.Program == "" {
 		p.a.Program, p.terminal = s.Program, s
@@ -193,7 +196,7 @@ func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt
 	}
 	p.add(s)
 	p.addPod(s)
-	if p.whole() {
+	if p.whole(p.a.Pods) {
 		j.handOn(p, emit)
 	}
 }

@@ -147,18 +147,21 @@ func (j *Joiner) forKubelet(s detect.Signal) *pull {
 	return inFlight
 }
 
-// near reports whether a signal can be about this attempt by its time. Where
-// one side is the runtime's and one the kubelet's, whose lines carry no zone,
-// the clocks may also lie a multiple of a quarter of an hour apart.
-func (p *pull) near(s detect.Signal) bool {
-	if near(p.a.End, s.Time) {
+// near reports whether a signal can be about this attempt by its time.
+func (p *pull) near(s detect.Signal) bool { return p.heard.near(p.a.End, s) }
+
+// near reports whether a signal can be about an attempt that ended then. Where one
+// side is the runtime's and one the kubelet's, whose lines carry no zone, the clocks
+// may also lie a multiple of a quarter of an hour apart.
+func (h heard) near(end time.Time, s detect.Signal) bool {
+	if near(end, s.Time) {
 		return true
 	}
-	if p.runtime == fromRuntime(s) {
+	if h.runtime == fromRuntime(s) {
 		return false
 	}
 	const quarter, farthest = 15 * time.Minute, 14 * time.Hour
-	d := p.a.End.Sub(s.Time).Abs()
+	d := end.Sub(s.Time).Abs()
 	off := d % quarter
 	return d <= farthest+tolerance && (off <= tolerance || off >= quarter-tolerance)
 }

@@ -102,13 +102,6 @@ func sameRepository(a, b ref) bool {
 	return a.path != "" && a.path == b.path && a.registry == b.registry
 }
 
-// handedOn is what is remembered of an attempt after it has left.
-type handedOn struct {
-	uid  string
-	end  time.Time
-	pods []Pod
-}
-
 // handOn emits a pull as an attempt and forgets it, but for its outline.
 func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
 	if !p.a.Succeeded && !p.a.BackOff {
@@ -117,7 +110,7 @@ func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
 	j.remove(p)
 	a := p.finish(j.cfg.Node)
 	if !a.Succeeded && !a.BackOff {
-		j.remember(p.key, handedOn{uid: a.UID, end: a.End, pods: a.Pods})
+		j.remember(p.key, handedOn{heard: p.heard, uid: a.UID, end: a.End, read: a.Observed, pods: a.Pods})
 	}
 	emit(a)
 }
@@ -132,35 +125,4 @@ func (j *Joiner) remove(p *pull) {
 		return
 	}
 	j.pulls[p.key] = rest
-}
-
-func (j *Joiner) remember(key string, h handedOn) {
-	if len(j.recentOrder) >= maxRecent {
-		oldest := j.recentOrder[0]
-		j.recentOrder = j.recentOrder[1:]
-		if rest := j.recent[oldest][1:]; len(rest) > 0 {
-			j.recent[oldest] = rest
-		} else {
-			delete(j.recent, oldest)
-		}
-	}
-	j.recent[key] = append(j.recent[key], h)
-	j.recentOrder = append(j.recentOrder, key)
-}
-
-// late answers a kubelet line about an attempt that has been handed on: the
-// pod belongs to it, but it is no attempt of its own.
-func (j *Joiner) late(s detect.Signal) (Attempt, bool) {
-	for i, h := range slices.Backward(j.recent[j.key(s)]) {
-		if !near(h.end, s.Time) || len(h.pods) > 0 && hasPod(s) && !samePod(h.pods[0], s) {
-			continue
-		}
-		a := fromSignal(s, j.refs.parse(signalImage(s)))
-		a.UID, a.Late, a.Hosts = h.uid, true, nil
-		if len(h.pods) == 0 {
-			j.recent[j.key(s)][i].pods = a.Pods
-		}
-		return a, true
-	}
-	return Attempt{}, false
 }

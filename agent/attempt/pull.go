@@ -22,14 +22,30 @@ type pull struct {
 	terminal detect.Signal
 	// began is set if the runtime's line about its beginning was read.
 	began bool
-	// ended is set once a terminal line was read, runtime once that was the
-	// runtime's; deadline is when the window closes.
-	ended, runtime bool
-	deadline       time.Time
+	// ended is set once a terminal line was read; deadline is when the window closes.
+	ended    bool
+	deadline time.Time
+	heard
+	gone  bool
+	lines []line
+}
+
+// heard is who has spoken of an attempt.
+type heard struct {
+	// runtime is set once the runtime has told of the end.
+	runtime bool
 	// podLines counts the kubelet's lines that name a pod; see lastWord.
 	podLines int
-	gone     bool
-	lines    []line
+}
+
+// note takes notice of a line about the end.
+func (h *heard) note(s detect.Signal) {
+	if fromRuntime(s) && s.Kind == detect.PullFailed {
+		h.runtime = true
+	}
+	if s.Program == detect.Kubelet && hasPod(s) {
+		h.podLines++
+	}
 }
 
 type line struct {
@@ -39,8 +55,8 @@ type line struct {
 
 // whole reports whether nothing more is to come: the runtime told of the end,
 // and whoever names the pod has had its last word.
-func (p *pull) whole() bool {
-	return p.runtime && p.podLines >= lastWord(p.a.Pods)
+func (h heard) whole(pods []Pod) bool {
+	return h.runtime && h.podLines >= lastWord(pods)
 }
 
 // lastWord is how many lines with the pod the kubelet writes about an attempt:
@@ -134,9 +150,6 @@ func (p *pull) addPod(s detect.Signal) {
 	if !hasPod(s) {
 		return
 	}
-	if s.Program == detect.Kubelet {
-		p.podLines++
-	}
 	if by := attribution(s); p.a.Attribution == "" || by == ByKubelet {
 		p.a.Attribution = by
 	}
@@ -176,7 +189,7 @@ func (p *Pod) fill(s detect.Signal) {
 // finish makes the attempt out of what was collected.
 func (p *pull) finish(node string) Attempt {
 	a := p.a
-	a.UID, a.Whole = uid(node, p.terminal), p.whole()
+	a.UID, a.Whole = uid(node, p.terminal), p.whole(p.a.Pods)
 	if a.Attribution == "" {
 		a.Attribution = ByNobody
 	}

@@ -1,0 +1,91 @@
+package attempt
+
+import (
+	"slices"
+	"time"
+
+	"pullcause/agent/detect"
+)
+
+// maxRecent bounds what is remembered of attempts that were handed on.
+const maxRecent = 1000
+
+// lateFor is how late a line may be read whose zone is not known: attempts that the
+// kubelet's back-off of five minutes parts look like those of other zones.
+const lateFor = 5 * time.Minute
+
+// handedOn is what is remembered of an attempt after it has left.
+type handedOn struct {
+	heard
+	uid       string
+	end, read time.Time
+	pods      []Pod
+}
+
+func (j *Joiner) remember(key string, h handedOn) {
+	if len(j.recentOrder) >= maxRecent {
+		oldest := j.recentOrder[0]
+		j.recentOrder = j.recentOrder[1:]
+		if rest := j.recent[oldest][1:]; len(rest) > 0 {
+			j.recent[oldest] = rest
+		} else {
+			delete(j.recent, oldest)
+		}
+	}
+	j.recent[key] = append(j.recent[key], h)
+	j.recentOrder = append(j.recentOrder, key)
+}
+
+// tellLate emits a line about an attempt that has been handed on: it adds a pod, or
+// says the same once more, and is no attempt of its own. p is the pull that the line is
+// about otherwise, nil if there is none. It reports false if the line is not late.
+func (j *Joiner) tellLate(s detect.Signal, p *pull, emit func(Attempt)) bool {
+	if p != nil && p.ended {
+		return false
+	}
+	h := j.lacking(s, p)
+	if h == nil {
+		return false
+	}
+	if p != nil && fromRuntime(s) {
+		j.remove(p) // how the same attempt began, held back with its end
+	}
+	a := fromSignal(s, j.refs.parse(signalImage(s)))
+	a.UID, a.Late, a.Hosts = h.uid, true, nil
+	h.note(s)
+	if len(h.pods) == 0 {
+		h.pods = a.Pods
+	}
+	emit(a)
+	return true
+}
+
+// lacking finds the last attempt of which a line may have been missing, one of the same
+// time before one of another zone's. nil if there is none.
+func (j *Joiner) lacking(s detect.Signal, p *pull) (found *handedOn) {
+	recent := j.recent[j.key(s)]
+	for i := range slices.Backward(recent) {
+		h := &recent[i]
+		switch {
+		case !h.lacks(s, p):
+		case near(h.end, s.Time):
+			return h
+		case found == nil && h.near(h.end, s) && s.Observed.Sub(h.read) <= lateFor:
+			found = h
+		}
+	}
+	return found
+}
+
+// lacks reports whether a line, which is the end of p if not of this attempt, may have
+// been missing from it.
+func (h *handedOn) lacks(s detect.Signal, p *pull) bool {
+	switch {
+	case len(h.pods) > 0 && hasPod(s) && !samePod(h.pods[0], s):
+		return false
+	case fromRuntime(s):
+		return !h.runtime && (p == nil || !p.a.Start.After(h.end))
+	default:
+		return p == nil || !h.whole(h.pods)
+	}
+}
