@@ -41,11 +41,22 @@ func (j *Joiner) Begun() []InFlight {
 	return pulls
 }
 
+// restart ends the pulls that began before a process of the runtime did.
+func (j *Joiner) restart(s detect.Signal, now time.Time) {
+	j.lose(s.Time, now, func(p *pull) bool {
+		return p.terminal.Program == s.Program && p.terminal.Pos.Source == s.Pos.Source
+	})
+}
+
 // RuntimeGone ends the pulls that began before the process of the runtime ended:
 // nobody else will. What the kubelet says about them may still come.
 func (j *Joiner) RuntimeGone(at, now time.Time) {
+	j.lose(at, now, func(*pull) bool { return true })
+}
+
+func (j *Joiner) lose(at, now time.Time, its func(*pull) bool) {
 	for _, p := range slices.Clone(j.begun) {
-		if !p.a.Start.Before(at) {
+		if !p.a.Start.Before(at) || !its(p) {
 			continue
 		}
 		p.runtime = true

@@ -65,6 +65,12 @@ var restartTests = []struct {
 		want: []string{"failed 0 containerd lost at 1ms", "failed 403 containerd"},
 	},
 	{
+		name: "a start of another runtime ends nothing",
+		in: newScript().starts(image).say(detect.Signal{Kind: detect.RuntimeStarted, Program: detect.CRIO, Version: "1.34.0"}).
+			succeeds(image),
+		want: []string{"ok containerd"},
+	},
+	{
 		name: "the same image pulled again is another attempt",
 		in:   newScript().starts(image).restarts().starts(image).wait(time.Minute).succeeds(image),
 		want: []string{"failed 0 containerd lost at 1ms", "ok containerd"},

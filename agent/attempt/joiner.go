@@ -78,7 +78,7 @@ func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
 	case detect.BackOff:
 		j.backOff(s, now)
 	case detect.RuntimeStarted:
-		j.RuntimeGone(s.Time, now)
+		j.restart(s, now)
 	case detect.PullFailed:
 		if fromRuntime(s) {
 			j.runtimeFailed(s, now, emit)
