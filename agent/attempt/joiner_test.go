@@ -369,3 +369,17 @@ func TestUIDIsTheSameForTheSameLines(t *testing.T) {
 		t.Errorf("a replay has other uids (-first +again):\n%s", diff)
 	}
 }
+
+// A success is known by where it was read: at the same place of two files are two.
+func TestUIDOfSuccessesOfTwoFiles(t *testing.T) {
+	uids := map[string]bool{}
+	j := attempt.NewJoiner(attempt.Config{Node: "node-a", Window: time.Second, Forget: time.Hour, MaxOpen: 100})
+	for _, stream := range []string{"118-5d41402abc4b2a76", "118-7d793037a0760186"} {
+		s := newScript().succeeds(image).signals[0]
+		s.Pos.Stream, s.End.Stream = stream, stream
+		j.Add(s, start, func(a attempt.Attempt) { uids[a.UID] = true })
+	}
+	if len(uids) != 2 {
+		t.Errorf("got uids %v, want two", uids)
+	}
+}

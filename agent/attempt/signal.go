@@ -61,7 +61,7 @@ func attribution(s detect.Signal) Attribution {
 // file is called by then. A line about several containers yields several.
 func uid(node string, s detect.Signal) string {
 	if s.Kind == detect.PullSucceeded { // nearly all are; where it was read is enough
-		return s.Pos.Source + "@" + strconv.FormatInt(s.Pos.Offset, 10)
+		return s.Pos.Source + "@" + s.Pos.Stream + "@" + strconv.FormatInt(s.Pos.Offset, 10)
 	}
 	h := sha256.New()
 	for _, part := range []string{

@@ -111,7 +111,7 @@ func (s *Store) endedWith(a attempt.Attempt) *entry {
 	if !a.Succeeded {
 		return nil
 	}
-	i := slices.IndexFunc(s.ended, func(e *entry) bool { return e.endUID == a.UID })
+	i := slices.IndexFunc(s.ended, func(e *entry) bool { return e.endUID == a.UID && e.key == key(a) })
 	if i < 0 {
 		return nil
 	}
