@@ -64,8 +64,8 @@ type Signal struct {
 	Time time.Time
 	// Observed is when the record was read.
 	Observed time.Time
-	// Pos and End span the record in its source; First is its first line only,
-	// Line its 1-based number where lines are counted (explain).
+	// Pos and End span the record in its source; Line is the 1-based number of its
+	// first line where lines are counted (explain).
 	Pos, End logtail.Position
 	Line     int
 
