@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -77,35 +78,28 @@ func (s *Spool) remove(seg *segment) error {
 }
 
 // tidy removes the segments that are done with. It begins with the oldest and
-// stops at the first that is not, since names tell how many records are in the
-// segment before. One that cannot be removed is tried again next time.
+// stops at the first that is not, or that cannot be removed and is tried again next
+// time, since names tell how many records are in the segment before.
 func (s *Spool) tidy() {
-	kept := s.segments[:0]
-	for i, seg := range s.segments {
-		if seg.records > 0 || seg == s.busy {
-			kept = append(kept, s.segments[i:]...)
+	n := 0
+	for _, seg := range s.segments {
+		if seg.records > 0 || seg == s.busy || s.remove(seg) != nil {
 			break
 		}
-		if s.remove(seg) != nil {
-			kept = append(kept, seg)
-		}
+		n++
 	}
-	clear(s.segments[len(kept):])
-	s.segments = kept
+	s.segments = slices.Delete(s.segments, 0, n)
 }
 
-// makeRoom removes the oldest segments until more bytes are within the bound.
+// makeRoom removes the oldest segments until more bytes are within the bound. Like
+// tidy it leaves no gap.
 func (s *Spool) makeRoom(more int64) (losses []Loss, err error) {
-	kept := s.segments[:0]
-	for i, seg := range s.segments {
-		if s.size+more <= s.cfg.MaxBytes {
-			kept = append(kept, s.segments[i:]...)
-			break
+	for len(s.segments) > 0 && s.size+more > s.cfg.MaxBytes {
+		seg := s.segments[0]
+		if err := s.remove(seg); err != nil {
+			return losses, err
 		}
-		if err = s.remove(seg); err != nil {
-			kept = append(kept, seg)
-			continue
-		}
+		s.segments = slices.Delete(s.segments, 0, 1)
 		if seg.records > 0 {
 			losses = append(losses, Loss{
 				Reason: ReasonFull, Records: seg.records, Bytes: seg.end - seg.off,
@@ -113,10 +107,5 @@ func (s *Spool) makeRoom(more int64) (losses []Loss, err error) {
 			})
 		}
 	}
-	clear(s.segments[len(kept):])
-	s.segments = kept
-	if s.size+more <= s.cfg.MaxBytes {
-		return losses, nil
-	}
-	return losses, err
+	return losses, nil
 }
