@@ -16,7 +16,7 @@ import (
 // is hit, the oldest go first, and those of records that alone are too many.
 //
 // The first of them may be with the receiver already: so many count as given by
-// Next, and nothing else does. Next must not be called meanwhile.
+// Next, which has given nothing else and must not be called meanwhile.
 func (s *Spool) Append(records []export.Record, given int) error {
 	s.writing.Lock()
 	losses, err := s.append(records, given)

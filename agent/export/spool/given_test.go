@@ -56,3 +56,38 @@ func TestAppendGivenBehindOthers(t *testing.T) {
 		same(t, "all", drain(t, s), tt.want)
 	}
 }
+
+// What was given when the bound took it is lost if the receiver does not take it, and
+// that is known when it is asked for again, or never will be.
+func TestBoundTakesWhatIsGiven(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(s *spool.Spool)
+		lost int64 // of four in two segments, of which three were given
+	}{
+		{"not yet known", func(*spool.Spool) {}, 1},
+		{"acknowledged", func(s *spool.Spool) { s.Ack(3); s.Next(1, 1, nil) }, 1},
+		{"acknowledged in part", func(s *spool.Spool) { s.Ack(1); s.Next(1, 1, nil); s.Next(1, 1, nil) }, 3},
+		{"not acknowledged", func(s *spool.Spool) { s.Next(1, 1, nil); s.Ack(1); s.Next(1, 1, nil) }, 4},
+		{"closed", func(s *spool.Spool) { same(t, "error", s.Close(), nil) }, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var lost lossLog
+			s := open(t, spool.Config{Dir: t.TempDir(), MaxBytes: 2000, SegmentBytes: 500, Lost: lost.add})
+			var size int64
+			for i := range 4 {
+				add(t, s, record(i))
+				size = s.Status().Bytes
+			}
+			same(t, "given", numbers(t, s.Next(3, 1<<20, nil)), span(0, 3))
+			for i := 4; i < 14; i++ {
+				add(t, s, record(i))
+			}
+			tt.end(s)
+			same(t, "lost", lost.records(), map[string]int64{spool.ReasonFull: tt.lost})
+			if bytes := lost.bytes(); bytes != size*tt.lost/4 {
+				t.Errorf("got %d bytes of %d lost with %d of 4 records", bytes, size, tt.lost)
+			}
+		})
+	}
+}

@@ -34,7 +34,7 @@ func (s *Spool) Next(records int, bytes int64, batch []export.Record) []export.R
 
 // Ack says that the first n records that were given are done with. Those that the
 // bound has removed meanwhile are among the n, so that no others are taken for
-// them; they were told as lost, though they may have been delivered.
+// them; they are not lost.
 func (s *Spool) Ack(n int) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
@@ -82,7 +82,7 @@ type view struct {
 
 func (s *Spool) gather(t *take) (losses []Loss) {
 	s.mu.Lock()
-	s.given = s.given[:0]
+	losses = s.takeBack()
 	s.mu.Unlock()
 	for after := int64(-1); ; {
 		v, ok := s.look(after)

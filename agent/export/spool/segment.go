@@ -100,12 +100,45 @@ func (s *Spool) makeRoom(more int64) (losses []Loss, err error) {
 			return losses, err
 		}
 		s.segments = slices.Delete(s.segments, 0, 1)
-		if seg.records > 0 {
-			losses = append(losses, Loss{
-				Reason: ReasonFull, Records: seg.records, Bytes: seg.end - seg.off,
-				Detail: fmt.Sprintf("the oldest segment, %s, was removed to keep to %d bytes", fileName(seg.first), s.cfg.MaxBytes),
-			})
-		}
+		given, end := s.givenOf(seg)
+		losses = s.pushedOut(losses, seg, seg.records-given, seg.end-end)
+		seg.records, seg.end = given, end // of these it is not known yet: see takeBack
 	}
 	return losses, nil
+}
+
+// givenOf is how many records of a segment were given, and where the last of them ends.
+func (s *Spool) givenOf(seg *segment) (n, end int64) {
+	end = seg.off
+	for _, m := range s.given {
+		if m.seg == seg {
+			n++
+			end = m.end
+		}
+	}
+	return n, end
+}
+
+// takeBack forgets what was given and not acknowledged; Next gives it again. What the
+// bound has taken of it is lost only now.
+func (s *Spool) takeBack() (losses []Loss) {
+	for _, m := range s.given {
+		if seg := m.seg; seg.gone {
+			losses = s.pushedOut(losses, seg, seg.records, seg.end-seg.off)
+			seg.records = 0
+		}
+	}
+	s.given = s.given[:0]
+	return losses
+}
+
+// pushedOut adds the loss of records of a segment that the bound took.
+func (s *Spool) pushedOut(losses []Loss, seg *segment, records, bytes int64) []Loss {
+	if records <= 0 {
+		return losses
+	}
+	return append(losses, Loss{
+		Reason: ReasonFull, Records: records, Bytes: bytes,
+		Detail: fmt.Sprintf("the oldest segment, %s, was removed to keep to %d bytes", fileName(seg.first), s.cfg.MaxBytes),
+	})
 }

@@ -144,11 +144,13 @@ func Open(cfg Config) (*Spool, error) {
 // Close lets go of the files. What was appended is stored already.
 func (s *Spool) Close() error {
 	s.writing.Lock()
-	defer s.writing.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
-	if err := s.seal(); err != nil {
+	losses, err := s.takeBack(), s.seal()
+	s.mu.Unlock()
+	s.writing.Unlock()
+	s.tell(losses)
+	if err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
 	return nil
