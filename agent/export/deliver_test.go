@@ -162,3 +162,29 @@ func TestHalvingGoesOnAfterARetry(t *testing.T) {
 		l.check(t, map[string]bool{"first": true, "0": true, "1": true, "2": false, "3": true})
 	})
 }
+
+// A sink, or a disk, that does not return in spite of its end does not keep the agent from
+// stopping.
+func TestShutdownWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		letGo := make(chan struct{})
+		sink := &scripted{verdict: func([]string) Verdict {
+			<-letGo
+			return Verdict{Outcome: Retry}
+		}}
+		l := newLedger()
+		e := Start(sink, Config{Endpoint: "http://r", Settled: l.settled})
+		l.put(e, "a")
+		begin := time.Now()
+		err := e.Shutdown(t.Context())
+		if err == nil || err.Error() != "drain records: delivery to http://r, or storing, hangs; it is given up" {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begin); took != DrainTime+abortTime {
+			t.Errorf("got %s, want %s", took, DrainTime+abortTime)
+		}
+		close(letGo)
+		synctest.Wait()
+		l.check(t, map[string]bool{"a": false})
+	})
+}

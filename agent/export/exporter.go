@@ -16,6 +16,8 @@ const (
 	DefaultBatch      = 512
 	// DrainTime is how long Shutdown tries to deliver what is queued, at most.
 	DrainTime = 5 * time.Second
+	// abortTime is how long it then waits for a sink or a disk that hangs.
+	abortTime = time.Second
 
 	maxBatchBytes = 512 << 10
 )
@@ -172,8 +174,9 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	select {
 	case <-e.stopped:
 	case <-ctx.Done():
-		e.abort()
-		<-e.stopped
+		if !e.end() {
+			return fmt.Errorf("drain records: delivery to %s, or storing, hangs; it is given up", e.cfg.Endpoint)
+		}
 	}
 	e.abort()
 
@@ -183,6 +186,19 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("drain records: %d were not delivered to %s: %s", n, e.cfg.Endpoint, e.state.verdict.Text)
 	}
 	return nil
+}
+
+// end stops the goroutine in the middle of its work. It reports whether that has ended.
+func (e *Exporter) end() bool {
+	e.abort()
+	timer := time.NewTimer(abortTime)
+	defer timer.Stop()
+	select {
+	case <-e.stopped:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // isClosing reports whether Shutdown was called; the caller holds mu, or is the

@@ -1,10 +1,14 @@
 package export
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -53,4 +57,60 @@ func TestWriterSinkThatCannotWrite(t *testing.T) {
 	if v.Outcome != Rejected {
 		t.Errorf("got %+v", v)
 	}
+}
+
+// Nobody reads what is written. That is waited for while there is time, and no longer.
+func TestWriterSinkThatBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		store, l := healthy(), newLedger()
+		e := Start(NewWriterSink(w), Config{Settled: l.settled, Store: store})
+		l.put(e, "a")
+		time.Sleep(time.Second)
+		begin := time.Now()
+		if err := e.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took != DrainTime {
+			t.Errorf("got %s, want %s", took, DrainTime)
+		}
+		if store.left() != 1 || len(l.done["a"]) != 1 {
+			t.Errorf("%d stored, done %v", store.left(), l.done)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A write that is left behind does not mix with the next.
+func TestWriterSinkAfterItBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		sink := NewWriterSink(w)
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			v := sink.Export(ctx, []Record{{UID: "a"}})
+			cancel()
+			if v.Outcome != Retry || v.Text != "write records: context deadline exceeded" {
+				t.Errorf("got %+v", v)
+			}
+		}
+		var lines []string
+		go func() {
+			for in := bufio.NewScanner(r); in.Scan(); {
+				lines = append(lines, in.Text())
+			}
+		}()
+		if v := sink.Export(t.Context(), []Record{{UID: "b"}}); v.Outcome != Acknowledged {
+			t.Errorf("got %+v", v)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if len(lines) != 2 || !strings.Contains(lines[0], `"uid":"a"`) || !strings.Contains(lines[1], `"uid":"b"`) {
+			t.Errorf("got lines %q", lines)
+		}
+	})
 }
