@@ -120,7 +120,7 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 	}
 	over := v.Outcome == Acknowledged || v.Outcome == Rejected && n == 1
 	e.mu.Lock()
-	was := e.state.away()
+	back := v.Outcome == Acknowledged && e.state.missed
 	given, settled := e.land(over)
 	wait := e.state.note(v, n)
 	e.openRoom()
@@ -133,7 +133,7 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 	switch {
 	case v.Outcome == Acknowledged:
 		e.acknowledge(n, v, settled)
-		if was && e.cfg.Back != nil {
+		if back && e.cfg.Back != nil {
 			e.cfg.Back()
 		}
 	case v.Outcome == Rejected && n == 1:

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -187,4 +188,46 @@ func TestShutdownWhatHangs(t *testing.T) {
 		synctest.Wait()
 		l.check(t, map[string]bool{"a": false})
 	})
+}
+
+// A receiver that was away is back with the first record that it takes, whatever it says
+// of others before.
+func TestBack(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		verdicts []Outcome
+		want     int
+	}{
+		{"it never was away", []Outcome{Acknowledged, Rejected, Acknowledged}, 0},
+		{"away", []Outcome{Acknowledged, Retry, Retry}, 0},
+		{"back", []Outcome{Retry, Acknowledged, Acknowledged}, 1},
+		{"back, and it does not like a record", []Outcome{Misconfigured, Rejected, Rejected, Acknowledged}, 1},
+		{"twice", []Outcome{Retry, Acknowledged, Rejected, Retry, Rejected, Acknowledged}, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				left, back := tt.verdicts, 0
+				sink := &scripted{verdict: func([]string) Verdict {
+					v := Verdict{Outcome: left[0]}
+					left = left[1:]
+					return v
+				}}
+				e := Start(sink, Config{Back: func() { back++ }})
+				for i := 0; len(left) > 0; i++ {
+					if e.Status().Queued == 0 {
+						e.Enqueue(Record{UID: fmt.Sprint(i)}, nil)
+					}
+					time.Sleep(time.Second)
+					synctest.Wait()
+				}
+				if back != tt.want {
+					t.Errorf("got %d calls, want %d", back, tt.want)
+				}
+				left = []Outcome{Acknowledged}
+				if err := e.Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

@@ -86,6 +86,7 @@ type state struct {
 	failures             int
 	lastTry, lastSuccess time.Time
 	nextTry              time.Time
+	missed               bool // it was away, and has taken nothing since
 	settled              map[Result]int64
 	recent               []Tried // the newest last
 	// told is the outcome that was logged last; the exporter's goroutine alone
@@ -96,6 +97,7 @@ type state struct {
 // note takes in a verdict and says how long to wait after it.
 func (s *state) note(v Verdict, records int) time.Duration {
 	s.verdict = v
+	s.missed = s.away() || s.missed && v.Outcome != Acknowledged
 	s.lastTry = time.Now()
 	s.remember(Tried{At: s.lastTry, Outcome: v.Outcome, Answer: v.Text, Records: records, Times: 1})
 	s.nextTry = time.Time{}
