@@ -47,7 +47,6 @@ type Agent struct {
 	exporter  *export.Exporter
 	dialer    *endpoint.Dialer // of records and metrics
 	spool     *spooler         // nil without a state folder
-	early     []logtail.Loss   // of the spool, before there was a pipeline
 	enricher  *enrich.Enricher
 	pipe      *pipeline
 	sources   *sources
@@ -72,7 +71,8 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	return a, nil
 }
 
-// open makes the parts from the receiver's end to the sources'.
+// open makes the parts from the receiver's end to the sources'. None of them is at work
+// before Run: they call each other.
 func (a *Agent) open(deps Deps) (err error) {
 	if a.telemetry, err = openTelemetry(a.cfg, a.node, deps, a.dialer); err != nil {
 		return err
@@ -89,12 +89,9 @@ func (a *Agent) open(deps Deps) (err error) {
 		return err
 	}
 	a.enricher = enrich.New(a.enrichConfig())
-	a.exporter = export.Start(sink, a.exportConfig(sink.Name()))
+	a.exporter = export.New(sink, a.exportConfig(sink.Name()))
 	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics, a.log)
 	a.pipe.enricher = a.enricher
-	for _, l := range a.early {
-		a.pipe.lost(l)
-	}
 	a.positions = &positions{store: openState(a.cfg.Delivery.StateDir), pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
 	a.pipe.moved = a.positions.note
 	a.sources = &sources{cfg: a.cfg, node: a.node, log: a.log, watcher: watch.New(a.log)}
@@ -110,9 +107,9 @@ func (a *Agent) exportConfig(endpoint string) export.Config {
 		Back:    func() { a.pipe.poke() }, // there may be losses to tell
 	}
 	if dir := a.cfg.Delivery.StateDir; dir != "" {
-		a.spool = newSpooler(spool.Config{
+		a.spool = &spooler{cfg: spool.Config{
 			Dir: filepath.Join(dir, "spool"), MaxBytes: int64(a.cfg.Delivery.SpoolBytes), Lost: a.lostSpooled,
-		})
+		}}
 		cfg.Store = a.spool
 	}
 	return cfg
@@ -126,20 +123,11 @@ func openState(dir string) *checkpoint.Store {
 	return checkpoint.Open(dir)
 }
 
-// lost notes a loss that has been counted; before there is a pipeline it is kept.
-func (a *Agent) lost(l logtail.Loss) {
-	if a.pipe == nil {
-		a.early = append(a.early, l)
-		return
-	}
-	a.pipe.lost(l)
-}
-
 // lostSpooled counts what the disk has lost of undelivered records.
 func (a *Agent) lostSpooled(l spool.Loss) {
 	n := max(l.Records, 1)
-	a.metrics.Settled(l.Reason, int(n))
-	a.lost(logtail.Loss{Reason: l.Reason, Count: n, Bytes: l.Bytes, Detail: l.Detail})
+	a.exporter.Lost(export.Result(l.Reason), int(n))
+	a.pipe.lost(logtail.Loss{Reason: l.Reason, Count: n, Bytes: l.Bytes, Detail: l.Detail})
 }
 
 // enrichConfig says where the node's facts are found and who is told of what happens
@@ -189,6 +177,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info("pullcause starts", "version", a.version, "node", a.node.Name,
 		"receiver", cmp.Or(a.exporter.Status().Endpoint, "stdout"),
 		"listen", a.PublicAddr(), "debug", a.DebugAddr())
+	if a.spool != nil {
+		a.spool.start()
+	}
+	a.exporter.Start()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.serve(running) })
 	group.Go(func() error { return a.watch(running) })

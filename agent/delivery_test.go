@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"pullcause/agent"
+	"pullcause/agent/export"
+	"pullcause/agent/export/spool"
 )
 
 // Without a folder nothing is stored; what the receiver had not taken is read again by
@@ -69,6 +72,42 @@ func TestSpoolOutlivesTheAgent(t *testing.T) {
 		left, err := filepath.Glob(filepath.Join(n.cfg.Delivery.StateDir, "spool", "*"))
 		return err == nil && len(left) == 0
 	})
+}
+
+// What the disk has lost of the records of an earlier run is told, wherever it is found
+// out: at the start, or when they are sent.
+func TestSpoolLossesAreTold(t *testing.T) {
+	n := newNode(t)
+	dir := filepath.Join(n.cfg.Delivery.StateDir, "spool")
+	left, err := spool.Open(spool.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := export.Attribute{Key: "k", Value: map[string]int{"a": 1}} // of a kind that is not known
+	err = left.Append([]export.Record{{Version: 1, UID: "1"}, {Version: 1, UID: "2", Attributes: []export.Attribute{newer}}}, 0)
+	if err := errors.Join(err, left.Close()); err != nil {
+		t.Fatal(err)
+	}
+	segment := filepath.Join(dir, "00000000000000000001.jsonl")
+	text, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[20] = '?'
+	if err := os.WriteFile(segment, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, stop := n.run()
+	defer stop()
+	for address, want := range map[string]string{
+		a.DebugAddr() + "/debug/delivery": `"spool_corrupt": 2`,
+		a.PublicAddr() + "/metrics":       `pullcause_lost_total{reason="spool_corrupt"} 2`,
+	} {
+		waitFor(t, want, func() bool { return strings.Contains(get(t, "http://"+address), want) })
+	}
+	if r := n.wait(1)[0]; r.Name != export.EventDataLoss || r.Attributes[export.LossReasonKey] != "spool_corrupt" {
+		t.Errorf("got %+v", r)
+	}
 }
 
 // waitFor waits until it is so.

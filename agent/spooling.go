@@ -18,11 +18,9 @@ type spooler struct {
 	err  error        // why
 }
 
-// newSpooler opens what an earlier run has left, if it can.
-func newSpooler(cfg spool.Config) *spooler {
-	s := &spooler{cfg: cfg}
+// start opens what an earlier run has left, if it can.
+func (s *spooler) start() {
 	_, _ = s.get() //nolint:errcheck // kept in err, and tried again
-	return s
 }
 
 func (s *spooler) get() (*spool.Spool, error) {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,32 +41,22 @@ func (s *taker) records() []export.Record {
 	return slices.Clone(s.got)
 }
 
-// spoolWith leaves records in the spool of a state folder, as an earlier run does.
-func spoolWith(t *testing.T, state string, records ...export.Record) {
-	t.Helper()
-	s, err := spool.Open(spool.Config{Dir: filepath.Join(state, "spool")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Append(records, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // The state folder is unusable at the start, and an earlier run has left records there.
 // When it is well again, a batch that the receiver has is stored behind them.
 func TestSpoolOpenedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		left, state := filepath.Join(dir, "left"), filepath.Join(dir, "state")
-		spoolWith(t, left, export.Record{Version: 1, UID: "old-1"}, export.Record{Version: 1, UID: "old-2"})
+		earlier := &spooler{cfg: spool.Config{Dir: filepath.Join(left, "spool")}}
+		err := earlier.Append([]export.Record{{Version: 1, UID: "old-1"}, {Version: 1, UID: "old-2"}}, 0)
+		if err := errors.Join(err, earlier.close()); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(state, nil, 0o600); err != nil { // no folder
 			t.Fatal(err)
 		}
-		s := newSpooler(spool.Config{Dir: filepath.Join(state, "spool")})
+		s := &spooler{cfg: spool.Config{Dir: filepath.Join(state, "spool")}}
+		s.start()
 		sink := &taker{first: 8 * time.Second}
 		e := export.Start(sink, export.Config{Store: s})
 		e.Enqueue(export.Record{Version: 1, UID: "new-1"}, nil)

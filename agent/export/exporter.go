@@ -72,8 +72,8 @@ type Exporter struct {
 	state      state
 }
 
-// Start returns an exporter at work. The caller must Shutdown it.
-func Start(sink Sink, cfg Config) *Exporter {
+// New returns an exporter that takes records and delivers none before its Start.
+func New(sink Sink, cfg Config) *Exporter {
 	cfg.MaxRecords = cmp.Or(cfg.MaxRecords, DefaultMaxRecords)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
 	cfg.Batch = cmp.Or(cfg.Batch, DefaultBatch)
@@ -83,26 +83,37 @@ func Start(sink Sink, cfg Config) *Exporter {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	ctx, abort := context.WithCancel(context.Background())
-	e := &Exporter{
+	return &Exporter{
 		sink:     sink,
 		cfg:      cfg,
 		wake:     make(chan struct{}, 1),
 		closing:  make(chan struct{}),
-		abort:    abort,
 		stopped:  make(chan struct{}),
 		room:     make(chan struct{}),
 		keepWake: make(chan struct{}, 1),
 		handing:  make(chan struct{}, 1),
 		kept:     make(chan struct{}),
 	}
-	if cfg.Store != nil {
+}
+
+// Start returns a new exporter at work. The caller must Shutdown it.
+func Start(sink Sink, cfg Config) *Exporter {
+	e := New(sink, cfg)
+	e.Start()
+	return e
+}
+
+// Start begins delivery. From then on what Config names may be called, and the caller
+// must Shutdown the exporter.
+func (e *Exporter) Start() {
+	var ctx context.Context
+	ctx, e.abort = context.WithCancel(context.Background())
+	if e.cfg.Store != nil {
 		go e.keep(ctx)
 	} else {
 		close(e.kept)
 	}
 	go e.run(ctx)
-	return e
 }
 
 // Enqueue takes a record for delivery and never blocks. It calls done exactly
@@ -235,6 +246,9 @@ func (e *Exporter) finish(result Result, items []*item) {
 		it.settle(result == Delivered)
 	}
 }
+
+// Lost counts records that the store has lost.
+func (e *Exporter) Lost(why Result, n int) { e.count(why, n) }
 
 // count records what has become of n records.
 func (e *Exporter) count(result Result, n int) {
