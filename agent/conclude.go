@@ -115,7 +115,7 @@ func (p *pipeline) cached(r enrich.Report) {
 	p.exporter.Enqueue(export.NodeCache(export.CacheState{
 		Images: r.Images, Bytes: r.Bytes, Mountpoint: r.Filesystem.Mountpoint,
 		FilesystemUsed: r.Filesystem.UsedBytes, FilesystemSize: r.Filesystem.SizeBytes,
-		FilesystemAvailable: r.Filesystem.AvailableBytes, InodesFree: r.Filesystem.InodesFree,
+		FilesystemAvailable: r.Filesystem.AvailableBytes, Inodes: r.Filesystem.Inodes, InodesFree: r.Filesystem.InodesFree,
 	}, p.node.Name, time.Now()), nil)
 }
 

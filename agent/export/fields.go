@@ -46,8 +46,8 @@ func (a *attributes) cache(c *diagnose.Cache) {
 	if len(c.Platforms) > 0 {
 		a.add(CachePlatformsKey, c.Platforms)
 	}
-	a.number(CacheFSAvailableKey, c.AvailableBytes)
-	if c.UsedRatio > 0 {
+	if c.AvailableBytes > 0 || c.UsedRatio > 0 { // one of them is where they are known
+		a.add(CacheFSAvailableKey, c.AvailableBytes)
 		a.add(CacheFSUsedRatioKey, c.UsedRatio)
 	}
 }
@@ -73,18 +73,18 @@ func (a *attributes) evidence(c incident.Change, uid string) {
 	if at.Unfinished && len(at.Hosts) > 0 {
 		u := url.URL{Host: at.Hosts[0].Host}
 		a.name(ServerAddressKey, u.Hostname())
-		a.number(ServerPortKey, portOf(u.Port(), ""))
+		a.positive(ServerPortKey, portOf(u.Port(), ""))
 	}
 	array(a, HostsKey, at.Hosts, maxText)
 }
 
 func (a *attributes) failure(f *detect.Failure, registry string) {
-	a.number(HTTPStatusKey, int64(f.Status))
+	a.positive(HTTPStatusKey, int64(f.Status))
 	a.name(HTTPMethodKey, f.Method)
 	a.name(URLFullKey, f.URL)
 	host, port := serverOf(f, registry)
 	a.name(ServerAddressKey, host)
-	a.number(ServerPortKey, port)
+	a.positive(ServerPortKey, port)
 	a.name(DNSQuestionNameKey, f.Lookup)
 	a.name(NetworkPeerAddressKey, hostOnly(f.Peer))
 	if code, ok := grpcCode(f.GRPCCode); ok {
@@ -232,22 +232,22 @@ func hasPod(pods []attempt.Pod, p attempt.Pod) bool {
 
 func (a *attributes) incident(c incident.Change) {
 	a.name(IncidentIDKey, c.Incident.ID)
-	a.number(AttemptKey, int64(c.Number))
-	a.number(AttemptsSinceLastKey, int64(c.Since))
+	a.positive(AttemptKey, int64(c.Number))
+	a.positive(AttemptsSinceLastKey, int64(c.Since))
 	if !c.Incident.FirstSeen.IsZero() {
 		a.add(IncidentFirstSeenKey, c.Incident.FirstSeen.UTC().Format(time.RFC3339Nano))
 	}
 	if c.Kind == incident.Recovered || c.Kind == incident.Abandoned {
-		a.number(IncidentAttemptsKey, int64(c.Incident.Attempts))
-		a.number(IncidentDurationKey, c.Incident.Lasted().Milliseconds())
+		a.positive(IncidentAttemptsKey, int64(c.Incident.Attempts))
+		a.positive(IncidentDurationKey, c.Incident.Lasted().Milliseconds())
 		a.name(IncidentWhatChangedKey, c.WhatChanged)
 	}
 	if c.Attempt != nil {
-		a.number(DurationKey, c.Attempt.Duration.Milliseconds())
-		a.number(BytesReadKey, c.Attempt.Bytes)
+		a.positive(DurationKey, c.Attempt.Duration.Milliseconds())
+		a.positive(BytesReadKey, c.Attempt.Bytes)
 		a.name(LayerDigestKey, c.Attempt.Layer.Digest)
-		a.number(LayerBytesKey, c.Attempt.Layer.Bytes)
-		a.number(LayerSizeKey, c.Attempt.Layer.Size)
+		a.positive(LayerBytesKey, c.Attempt.Layer.Bytes)
+		a.positive(LayerSizeKey, c.Attempt.Layer.Size)
 		a.name(SourceKey, c.Attempt.Program)
 	}
 }

@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// CacheState is what a node has of images. Sizes are in bytes; 0 is unknown.
+// CacheState is what a node has of images. Sizes are in bytes; those of whole things are 0
+// if they are not known, and then what is left of them is not, either.
 type CacheState struct {
 	Images int
 	Bytes  uint64
 	// Mountpoint is where they are kept; Used is taken by images, the others are of the
-	// whole filesystem.
-	Mountpoint                      string
-	FilesystemUsed, FilesystemSize  uint64
-	FilesystemAvailable, InodesFree uint64
+	// whole filesystem. Some have no number of inodes (Linux, fs/btrfs/super.c).
+	Mountpoint                          string
+	FilesystemUsed                      uint64
+	FilesystemSize, FilesystemAvailable uint64
+	Inodes, InodesFree                  uint64
 }
 
 // NodeCache makes the record that tells what is on the node at a time.
@@ -34,10 +36,14 @@ func NodeCache(s CacheState, node string, at time.Time) Record {
 	a.add(CacheImagesKey, int64(s.Images))
 	a.add(CacheBytesKey, int64(s.Bytes))
 	a.name(ImageFSMountpointKey, s.Mountpoint)
-	a.number(ImageFSUsedKey, int64(s.FilesystemUsed))
-	a.number(ImageFSSizeKey, int64(s.FilesystemSize))
-	a.number(ImageFSAvailableKey, int64(s.FilesystemAvailable))
-	a.number(ImageFSInodesFreeKey, int64(s.InodesFree))
+	a.positive(ImageFSUsedKey, int64(s.FilesystemUsed))
+	if s.FilesystemSize > 0 {
+		a.add(ImageFSSizeKey, int64(s.FilesystemSize))
+		a.add(ImageFSAvailableKey, int64(s.FilesystemAvailable))
+	}
+	if s.Inodes > 0 {
+		a.add(ImageFSInodesFreeKey, int64(s.InodesFree))
+	}
 	r.Attributes = a
 	return r
 }

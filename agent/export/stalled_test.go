@@ -186,6 +186,12 @@ func TestCacheAttributes(t *testing.T) {
 			},
 		},
 		{
+			"there is no room for it", &diagnose.Cache{UsedRatio: 1}, map[string]any{
+				"pullcause.cache.verdict": "absent", "pullcause.cache.present": false,
+				"pullcause.cache.imagefs_available_bytes": int64(0), "pullcause.cache.imagefs_used_ratio": 1.0,
+			},
+		},
+		{
 			"removed", &diagnose.Cache{RemovedAt: time.Date(2026, 6, 12, 11, 0, 0, 0, time.FixedZone("", 3600)), OtherTags: []string{"docker.io/library/nginx:1.26"}},
 			map[string]any{
 				"pullcause.cache.verdict": "evicted", "pullcause.cache.present": false,
