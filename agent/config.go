@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -201,21 +202,30 @@ const (
 )
 
 // Effective returns the configuration with otlp.cubeapm replaced by the
-// endpoints and the header that it stands for. Stream fields that were set by
-// hand stay. It shares nothing with c that could change.
+// endpoints and the header that it stands for. An endpoint of its own and stream fields
+// that were set by hand stay. It shares nothing with c that could change.
 func (c Config) Effective() Config {
 	c = c.clone()
-	if c.OTLP.CubeAPM == "" {
-		return c
-	}
-	base := strings.TrimRight(c.OTLP.CubeAPM, "/")
-	c.OTLP.CubeAPM = ""
-	c.OTLP.Logs.Endpoint = base + cubeLogsPath
-	c.OTLP.Metrics.Endpoint = base + cubeMetricsPath
-	if !hasHeader(c.OTLP.Logs.Headers, cubeStreamHeader) {
-		c.OTLP.Logs.Headers[cubeStreamHeader] = cubeStreamFields
-	}
+	c.OTLP = c.OTLP.effective()
 	return c
+}
+
+func (o OTLPConfig) effective() OTLPConfig {
+	if o.CubeAPM == "" {
+		return o
+	}
+	base := strings.TrimRight(o.CubeAPM, "/")
+	o.CubeAPM = ""
+	o.Metrics.Endpoint = cmp.Or(o.Metrics.Endpoint, base+cubeMetricsPath)
+	if o.Logs.Endpoint != "" {
+		return o
+	}
+	o.Logs.Endpoint = base + cubeLogsPath
+	if !hasHeader(o.Logs.Headers, cubeStreamHeader) {
+		o.Logs.Headers = cloneMap(o.Logs.Headers)
+		o.Logs.Headers[cubeStreamHeader] = cubeStreamFields
+	}
+	return o
 }
 
 func (c Config) clone() Config {

@@ -11,10 +11,13 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// check finds what is wrong with the receivers, and what contradicts itself:
-// nothing that is set may be without effect.
+// check finds what is wrong with the receivers as they are in effect, and what contradicts
+// itself: nothing that is set may be without effect.
 func (o OTLPConfig) check() []error {
 	errs := o.checkCubeAPM()
+	if len(errs) == 0 {
+		o = o.effective()
+	}
 	errs = append(errs, o.Logs.check("otlp.logs")...)
 	return append(errs, o.Metrics.check("otlp.metrics")...)
 }
@@ -24,23 +27,19 @@ func (o OTLPConfig) checkCubeAPM() []error {
 		return nil
 	}
 	got := strconv.Quote(maskURL(o.CubeAPM))
-	wrong := func(also, value, want string) error {
-		got := got + " and " + also + " " + strconv.Quote(maskURL(value))
-		return ConfigError{Key: "otlp.cubeapm", Also: also, Got: got, Want: want}
-	}
 	var errs []error
 	if u, err := url.Parse(o.CubeAPM); err != nil || !isWeb(u) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		errs = append(errs, ConfigError{Key: "otlp.cubeapm", Got: got, Want: "http://HOST:3130 without a path"})
 	}
-	for _, other := range []struct{ key, value, protocol string }{
-		{"otlp.logs", o.Logs.Endpoint, o.Logs.Protocol},
-		{"otlp.metrics", o.Metrics.Endpoint, o.Metrics.Protocol},
-	} {
-		if other.value != "" {
-			errs = append(errs, wrong(other.key+".endpoint", other.value, "one of the two, since otlp.cubeapm sets both endpoints"))
-		}
-		if other.protocol == ProtocolGRPC {
-			errs = append(errs, wrong(other.key+".protocol", other.protocol, ProtocolHTTP+", which is what CubeAPM receives"))
+	for _, other := range []struct {
+		key      string
+		receiver ReceiverConfig
+	}{{"otlp.logs.protocol", o.Logs}, {"otlp.metrics.protocol", o.Metrics.ReceiverConfig}} {
+		if other.receiver.Endpoint == "" && other.receiver.Protocol == ProtocolGRPC {
+			errs = append(errs, ConfigError{
+				Key: "otlp.cubeapm", Also: other.key, Got: got + " and " + other.key + " " + strconv.Quote(ProtocolGRPC),
+				Want: ProtocolHTTP + ", which is what CubeAPM receives",
+			})
 		}
 	}
 	return errs

@@ -83,8 +83,6 @@ func TestValidate(t *testing.T) {
 		`server.listen: got "localhost", takes HOST:PORT or :PORT`,
 		`resource.attributes: got an empty name, takes names with values`,
 		`otlp.cubeapm: got "cubeapm:3130", takes http://HOST:3130 without a path`,
-		`otlp.cubeapm: got "cubeapm:3130" and otlp.logs.endpoint "http://REDACTED@collector:4318?REDACTED", takes one of the two, since otlp.cubeapm sets both endpoints`,
-		`otlp.cubeapm: got "cubeapm:3130" and otlp.metrics.endpoint "http://collector", takes one of the two, since otlp.cubeapm sets both endpoints`,
 		`otlp.metrics.tls.cert_file: got "" and tls.key_file "/key.pem", takes both or neither`,
 	}
 	err := cfg.Validate()
@@ -126,6 +124,36 @@ func TestReceiver(t *testing.T) {
 			e, _ := errors.AsType[ConfigError](err)
 			if want := strings.TrimSuffix("x."+tt.want, "x."); e.Key != want {
 				t.Errorf("got %v, want an error of %q", err, want)
+			}
+		})
+	}
+}
+
+// What otlp.cubeapm stands for is held to the same rules, and each endpoint may be another.
+func TestCubeAPM(t *testing.T) {
+	tests := []struct {
+		name    string
+		set     func(*OTLPConfig)
+		metrics string // the endpoint in effect
+		wrong   string // the key of the error; empty: none
+	}{
+		{"alone", func(*OTLPConfig) {}, "http://cubeapm:3130/api/metrics/v1/save/otlp", ""},
+		{"metrics elsewhere", func(o *OTLPConfig) { o.Metrics.Endpoint = "https://h/" }, "https://h/", ""},
+		{"authorities without TLS", func(o *OTLPConfig) { o.Logs.TLS.CAFile = "/ca" }, "http://cubeapm:3130/api/metrics/v1/save/otlp", "otlp.logs.tls.ca_file"},
+		{"over grpc", func(o *OTLPConfig) { o.Metrics.Protocol = ProtocolGRPC }, "http://cubeapm:3130/api/metrics/v1/save/otlp", "otlp.cubeapm"},
+		{"metrics elsewhere over grpc", func(o *OTLPConfig) { o.Metrics.Endpoint, o.Metrics.Protocol = "h:1", ProtocolGRPC }, "h:1", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := Default()
+			cfg.OTLP.CubeAPM = "http://cubeapm:3130"
+			tt.set(&cfg.OTLP)
+			if got := cfg.Effective().OTLP.Metrics.Endpoint; got != tt.metrics {
+				t.Errorf("metrics go to %s, want %s", got, tt.metrics)
+			}
+			err := cfg.Validate()
+			if e, _ := errors.AsType[ConfigError](err); e.Key != tt.wrong {
+				t.Errorf("got %v, want an error of %q", err, tt.wrong)
 			}
 		})
 	}

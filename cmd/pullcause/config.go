@@ -132,15 +132,20 @@ func (l *loader) fail(err error, where string) {
 // validate adds what is wrong with the whole, and says where it came from.
 func (l *loader) validate() {
 	for _, err := range unjoin(l.cfg.Validate()) {
-		where := ""
-		if e, ok := errors.AsType[agent.ConfigError](err); ok {
-			where = l.from[e.Key].where
-			if also := l.from[e.Also].where; also != "" {
-				where += " and " + also
-			}
-		}
-		l.fail(err, where)
+		l.failWhole(err)
 	}
+}
+
+// failWhole takes an error about values that came from different places.
+func (l *loader) failWhole(err error) {
+	where := ""
+	if e, ok := errors.AsType[agent.ConfigError](err); ok {
+		where = l.from[e.Key].where
+		if also := l.from[e.Also].where; also != "" {
+			where += " and " + also
+		}
+	}
+	l.fail(err, where)
 }
 
 func unjoin(err error) []error {

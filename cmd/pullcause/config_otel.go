@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,32 +14,40 @@ import (
 // OTEL_EXPORTER_OTLP_LOGS_TIMEOUT, wins over that for all.
 const otelPrefix = "OTEL_EXPORTER_OTLP_"
 
-// otelVariables are their endings and our keys below otlp.logs and
-// otlp.metrics. ENDPOINT comes behind PROTOCOL and before what depends on it.
-var otelVariables = []struct{ ending, key string }{
-	{"PROTOCOL", "protocol"},
-	{"ENDPOINT", "endpoint"},
-	{"HEADERS", "headers"},
-	{"TIMEOUT", "timeout"},
-	{"COMPRESSION", "compression"},
-	{"CERTIFICATE", "tls.ca_file"},
-	{"CLIENT_CERTIFICATE", "tls.cert_file"},
-	{"CLIENT_KEY", "tls.key_file"},
-	{"INSECURE", "tls.insecure"},
-}
+// otelVariable is the ending of a variable and our key below otlp.logs and otlp.metrics.
+type otelVariable struct{ ending, key string }
+
+// The address comes before what depends on it, and the protocol before that. Credentials
+// are for nobody but who has the address.
+var (
+	otelAddress = []otelVariable{{"PROTOCOL", "protocol"}, {"ENDPOINT", "endpoint"}}
+	otelRest    = []otelVariable{
+		{"TIMEOUT", "timeout"}, {"COMPRESSION", "compression"}, {"CERTIFICATE", "tls.ca_file"}, {"INSECURE", "tls.insecure"},
+	}
+	otelCredentials = []otelVariable{
+		{"HEADERS", "headers"}, {"CLIENT_CERTIFICATE", "tls.cert_file"}, {"CLIENT_KEY", "tls.key_file"},
+	}
+)
 
 // otel applies OTEL_EXPORTER_OTLP_*. It comes last, since what an endpoint
 // means depends on the protocol that holds in the end.
 func (l *loader) otel(env map[string]string) {
-	logs := otelSignal{l, env, "LOGS_", "otlp.logs.", "/v1/logs", &l.cfg.OTLP.Logs}
-	metrics := otelSignal{l, env, "METRICS_", "otlp.metrics.", "/v1/metrics", &l.cfg.OTLP.Metrics.ReceiverConfig}
-	_, _, hasLogs := logs.lookup("ENDPOINT")
-	_, _, hasMetrics := metrics.lookup("ENDPOINT")
-	if l.from["otlp.cubeapm"].layer > fromOTEL && (hasLogs || hasMetrics) {
-		return // they describe another receiver than the one that was asked for
+	named := slices.ContainsFunc([]string{"", "LOGS_", "METRICS_"}, func(infix string) bool { return env[otelPrefix+infix+"ENDPOINT"] != "" })
+	if named && l.cfg.OTLP.CubeAPM != "" && l.from["otlp.cubeapm"].layer > fromOTEL {
+		env = nil // they describe another receiver than the one that was asked for
 	}
-	logs.apply()
-	metrics.apply()
+	signals := []otelSignal{
+		{l, env, "LOGS_", "otlp.logs.", "/v1/logs", &l.cfg.OTLP.Logs},
+		{l, env, "METRICS_", "otlp.metrics.", "/v1/metrics", &l.cfg.OTLP.Metrics.ReceiverConfig},
+	}
+	for _, s := range signals {
+		s.apply(otelAddress)
+		s.overCubeAPM()
+		s.apply(otelRest)
+		if !named || l.from[s.section+"endpoint"].layer == fromOTEL {
+			s.apply(otelCredentials)
+		}
+	}
 }
 
 type otelSignal struct {
@@ -59,8 +69,8 @@ func (s otelSignal) lookup(ending string) (name, value string, ok bool) {
 	return "", "", false
 }
 
-func (s otelSignal) apply() {
-	for _, v := range otelVariables {
+func (s otelSignal) apply(variables []otelVariable) {
+	for _, v := range variables {
 		name, value, ok := s.lookup(v.ending)
 		if !ok || !s.applies(v.key) {
 			continue
@@ -85,14 +95,34 @@ func (s otelSignal) apply() {
 	}
 }
 
+// overCubeAPM decides between otlp.cubeapm and an endpoint of this signal: that of the
+// higher layer wins, as of any key, and two of the same layer contradict each other.
+func (s otelSignal) overCubeAPM() {
+	cube, key := s.from["otlp.cubeapm"], s.section+"endpoint"
+	switch {
+	case s.cfg.OTLP.CubeAPM == "":
+	case s.receiver.Endpoint == "" || s.from[key].layer < cube.layer:
+		s.receiver.Endpoint, s.from[key] = "", cube
+	case s.from[key].layer == cube.layer:
+		other := s.cfg
+		other.OTLP.CubeAPM = s.receiver.Endpoint
+		s.failWhole(agent.ConfigError{
+			Key: "otlp.cubeapm", Also: key,
+			Got:  strconv.Quote(s.cfg.Redacted().OTLP.CubeAPM) + " and " + key + " " + strconv.Quote(other.Redacted().OTLP.CubeAPM),
+			Want: "one of the two, since otlp.cubeapm sets both endpoints",
+		})
+	}
+}
+
 // applies leaves out what the specification leaves out: the scheme of the
 // endpoint decides about TLS, INSECURE only where there is none.
 func (s otelSignal) applies(key string) bool {
+	address := cmp.Or(s.receiver.Endpoint, s.cfg.OTLP.CubeAPM)
 	switch key {
 	case "tls.insecure":
-		return !strings.Contains(s.receiver.Endpoint, "://")
+		return !strings.Contains(address, "://")
 	case "tls.ca_file", "tls.cert_file", "tls.key_file":
-		return !strings.HasPrefix(s.receiver.Endpoint, "http://")
+		return !strings.HasPrefix(address, "http://")
 	default:
 		return true
 	}

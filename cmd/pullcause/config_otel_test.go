@@ -101,6 +101,28 @@ var otelTests = []otelTest{
 		},
 	},
 	{
+		name: "the token of the other programs' receiver does not go to another address",
+		environ: []string{
+			otelPrefix + "ENDPOINT=https://vendor", otelPrefix + "HEADERS=X-Key=k",
+			otelPrefix + "CLIENT_CERTIFICATE=/cert.pem", otelPrefix + "CLIENT_KEY=/key.pem", "PULLCAUSE_OTLP_METRICS_ENDPOINT=https://mine/in",
+		},
+		want: map[string]string{
+			"otlp.logs.endpoint": "https://vendor/v1/logs", "otlp.logs.headers.X-Key": "k",
+			"otlp.logs.tls.cert_file": "/cert.pem", "otlp.logs.tls.key_file": "/key.pem",
+			"otlp.metrics.endpoint": "https://mine/in",
+		},
+	},
+	{
+		name:    "CubeAPM without TLS needs no authorities",
+		environ: []string{otelPrefix + "CERTIFICATE=/ca.pem"},
+		flags:   map[string][]string{"otlp-cubeapm": {"http://cubeapm:3130"}},
+		want: map[string]string{
+			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.metrics.endpoint":                "http://cubeapm:3130/api/metrics/v1/save/otlp",
+			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+		},
+	},
+	{
 		name:    "settings without an address are for CubeAPM",
 		environ: []string{otelPrefix + "HEADERS=X-Key=k,cube-stream-fields=service.name", "PULLCAUSE_OTLP_CUBEAPM=https://cubeapm"},
 		want: map[string]string{
@@ -112,6 +134,55 @@ var otelTests = []otelTest{
 			"otlp.metrics.headers.cube-stream-fields": "service.name",
 		},
 	},
+}
+
+// A layer over another, file is testdata/cubeapm.yaml.
+var cubeTests = []otelTest{
+	{
+		name:    "OTEL_ over the file",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318", otelPrefix + "HEADERS=X-Key=k"},
+		want: map[string]string{
+			"otlp.logs.endpoint": "http://collector:4318/v1/logs", "otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
+			"otlp.logs.headers.X-Key": "k", "otlp.metrics.headers.X-Key": "k",
+		},
+	},
+	{
+		name:    "a flag over the file, for one signal",
+		flags:   map[string][]string{"otlp-metrics-endpoint": {"http://collector:4318/v1/metrics"}},
+		environ: []string{otelPrefix + "CERTIFICATE=/ca.pem", otelPrefix + "HEADERS=X-Key=k"},
+		want: map[string]string{
+			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+			"otlp.metrics.endpoint":                "http://collector:4318/v1/metrics",
+			"otlp.logs.headers.X-Key":              "k", "otlp.metrics.headers.X-Key": "k",
+		},
+	},
+	{
+		name:    "the token of the receiver of metrics is not for CubeAPM",
+		environ: []string{otelPrefix + "METRICS_ENDPOINT=https://vendor", otelPrefix + "HEADERS=X-Key=k"},
+		want: map[string]string{
+			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+			"otlp.metrics.endpoint":                "https://vendor", "otlp.metrics.headers.X-Key": "k",
+		},
+	},
+}
+
+func TestOverCubeAPMOfTheFile(t *testing.T) {
+	for _, tt := range cubeTests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := loadConfig(inputs{file: "testdata/cubeapm.yaml", flags: tt.flags, environ: tt.environ})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := values(agent.Default())
+			want["resource.cluster_name"] = "prod"
+			maps.Copy(want, tt.want)
+			if diff := cmp.Diff(want, values(cfg)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestOTelEnvironment(t *testing.T) {
