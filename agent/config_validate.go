@@ -60,8 +60,8 @@ func (c Config) Validate() error {
 		checkSocket(c.CRI.Socket),
 		checkListen("server.listen", c.Server.Listen),
 		checkListen("server.debug.listen", c.Server.Debug.Listen),
-		c.Server.checkDistinct(),
-		checkAttributes(c.Resource.Attributes))
+		c.Server.checkDistinct())
+	errs = append(errs, checkAttributes(c.Resource.Attributes)...)
 	errs = append(errs, c.OTLP.check()...)
 	return errors.Join(errs...)
 }
@@ -154,11 +154,4 @@ func (s ServerConfig) checkDistinct() error {
 		Key: "server.debug.listen", Got: strconv.Quote(s.Debug.Listen),
 		Want: "another address than server.listen",
 	}
-}
-
-func checkAttributes(attributes map[string]string) error {
-	if _, ok := attributes[""]; ok {
-		return ConfigError{Key: "resource.attributes", Got: "an empty name", Want: "names with values"}
-	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sys/unix"
 
 	"pullcause/agent/diagnose"
@@ -105,37 +104,4 @@ func zone(root string) *time.Location {
 
 func (n Node) facts(f enrich.Facts) diagnose.Facts {
 	return diagnose.Facts{OS: n.OS, Arch: n.Arch, Variant: n.Variant, ImagePlatform: f.ImagePlatform, Cache: f.Cache}
-}
-
-// resource are the attributes that describe who sends, and the runtime as far as it is
-// known.
-func (n Node) resource(cfg Config, version string, runtime enrich.Runtime) []attribute.KeyValue {
-	pairs := [][2]string{
-		{"service.name", "pullcause"},
-		{"service.version", version},
-		{"service.instance.id", n.Name},
-		{"k8s.node.name", n.Name},
-		{"k8s.cluster.name", cfg.Resource.ClusterName},
-		{"k8s.cluster.uid", cfg.Resource.ClusterUID},
-		{"host.name", n.HostName},
-		{"host.id", n.HostID},
-		{"host.arch", n.Arch},
-		{"pullcause.host.variant", n.Variant},
-		{"os.type", n.OS},
-		{"os.version", n.OSVersion},
-		{"container.runtime.name", runtime.Name},
-		{"container.runtime.version", runtime.Version},
-		{"cube.environment", cfg.Resource.Environment},
-		{"deployment.environment.name", cfg.Resource.Environment},
-	}
-	attrs := make([]attribute.KeyValue, 0, len(pairs)+len(cfg.Resource.Attributes))
-	for _, p := range pairs {
-		if p[1] != "" {
-			attrs = append(attrs, attribute.String(p[0], p[1]))
-		}
-	}
-	for key, value := range cfg.Resource.Attributes {
-		attrs = append(attrs, attribute.String(key, value))
-	}
-	return attrs
 }

@@ -182,14 +182,14 @@ func semconv(t *testing.T, of func(name string) bool) []constant {
 // makes them.
 func resourceKeys(t *testing.T) []constant {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "agent", "node.go"), nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "agent", "resource.go"), nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var keys []constant
 	for _, decl := range file.Decls {
 		f, ok := decl.(*ast.FuncDecl)
-		if !ok || f.Name.Name != "resource" {
+		if !ok || f.Name.Name != "attributes" {
 			continue
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
