@@ -125,15 +125,6 @@ func (f *features) note(name feature, err error) {
 	known.Error = errorText(err)
 }
 
-// open notes that a stream was begun. What comes of it shows when it ends.
-func (f *features) open(name feature) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if known := f.all[name]; known.State == StateUntried {
-		known.State, known.Since = StateOK, time.Now()
-	}
-}
-
 // renew forgets what was found out about an earlier process of the runtime.
 func (f *features) renew() {
 	f.mu.Lock()

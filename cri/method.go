@@ -79,8 +79,8 @@ func stream[Response any, P interface {
 		if err := s.CloseSend(); err != nil {
 			return err
 		}
-		c.features.open(m.feature)
-		// A stream may say nothing for days. A refusal comes at once, and is noted then.
+		// A stream may say nothing for days, so it counts as answered once it is begun; a
+		// refusal is noted when it ends.
 		c.features.note(m.feature, nil)
 		for {
 			response := P(new(Response))

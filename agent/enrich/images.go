@@ -97,7 +97,7 @@ func (i *images) lookup(ref string) *diagnose.Cache {
 	return c
 }
 
-// unasked is the id of the image of a reference, if its platform is not known yet.
+// unasked reports whether the image of a reference is listed, and its platform not known yet.
 func (i *images) unasked(ref string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

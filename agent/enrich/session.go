@@ -128,13 +128,13 @@ func (s *session) stopTimer() {
 
 func (e *Enricher) setState(state string) {
 	e.mu.Lock()
-	first := e.runtime.Name == ""
+	unnamed := e.runtime.Name == "" // it has never answered
 	e.runtime.State, e.runtime.Since = state, time.Now()
 	if state == RuntimeConnected {
 		e.runtime.Connections++
 	}
 	e.mu.Unlock()
-	if state == RuntimeConnected || !first {
+	if state == RuntimeConnected || !unnamed {
 		e.cfg.Log.Info("connection to the runtime", slog.String("state", state), slog.String("socket", e.Runtime().Socket))
 	}
 }
