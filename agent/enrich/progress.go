@@ -116,14 +116,7 @@ func (p *progress) run(ctx context.Context) error {
 // look brings all pulls up to date. It reports whether there are any.
 func (p *progress) look(ctx context.Context, now time.Time) bool {
 	p.follow(p.e.cfg.Begun())
-	client := p.e.connected()
-	blind := client == nil || !p.e.isContainerd()
-	if !blind && len(p.pulls) > 0 {
-		ingests, err := client.Ingests(ctx)
-		if blind = err != nil; !blind {
-			p.assign(ctx, client, ingests)
-		}
-	}
+	blind := !p.ask(ctx)
 	shown := make([]Pull, 0, len(p.pulls))
 	for _, one := range p.pulls {
 		one.blind = blind
@@ -135,6 +128,26 @@ func (p *progress) look(ctx context.Context, now time.Time) bool {
 	p.shown = shown
 	p.mu.Unlock()
 	return len(p.pulls) > 0
+}
+
+// ask asks what is on its way. It reports whether the runtime tells. A stall has to be
+// found also where the runtime's answers take long.
+func (p *progress) ask(ctx context.Context) bool {
+	client := p.e.connected()
+	if client == nil || !p.e.isContainerd() {
+		return false
+	}
+	if len(p.pulls) == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, pollEvery)
+	defer cancel()
+	ingests, err := client.Ingests(ctx)
+	if err != nil {
+		return false
+	}
+	p.assign(ctx, client, ingests)
+	return true
 }
 
 // follow takes the pulls in flight, with what is known of them from before.
@@ -160,9 +173,10 @@ func (p *progress) assign(ctx context.Context, client *cri.Client, ingests []cri
 		rest[i.Digest] = i
 	}
 	var unknown []*pull
+	var err error
 	for _, one := range p.pulls {
-		if one.manifest == nil {
-			one.manifest = p.findManifest(ctx, client, one, rest)
+		if one.manifest == nil && err == nil { // else the next look tells
+			one.manifest, err = p.findManifest(ctx, client, one, rest)
 		}
 		one.ingests = map[string]cri.Ingest{}
 		if one.manifest == nil {
@@ -172,8 +186,8 @@ func (p *progress) assign(ctx context.Context, client *cri.Client, ingests []cri
 		for _, layer := range one.manifest.Layers {
 			if i, ok := rest[layer.Digest]; ok {
 				one.ingests[layer.Digest] = i
-			} else if !one.done[layer.Digest] {
-				one.done[layer.Digest], _ = client.HasBlob(ctx, layer.Digest) //nolint:errcheck // not there, as far as we know
+			} else if !one.done[layer.Digest] && err == nil {
+				one.done[layer.Digest], err = client.HasBlob(ctx, layer.Digest)
 			}
 		}
 	}
@@ -199,23 +213,23 @@ func (p *pull) takeLeftovers(rest map[string]cri.Ingest) {
 // findManifest looks for the manifest of a pull among those of its repository that are
 // no other pull's: one with a layer on its way, else one that came after the pull had
 // begun.
-func (p *progress) findManifest(ctx context.Context, client *cri.Client, one *pull, ingests map[string]cri.Ingest) *cri.Manifest {
+func (p *progress) findManifest(ctx context.Context, client *cri.Client, one *pull, ingests map[string]cri.Ingest) (*cri.Manifest, error) {
 	manifests, err := client.Manifests(ctx, one.Registry, one.Repository, func(digest string) bool {
 		return !slices.ContainsFunc(p.pulls, func(q *pull) bool { return q.manifest != nil && q.manifest.Digest == digest })
 	})
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	onItsWay := func(l cri.Blob) bool { _, ok := ingests[l.Digest]; return ok }
 	for i := range manifests {
 		if slices.ContainsFunc(manifests[i].Layers, onItsWay) {
-			return &manifests[i]
+			return &manifests[i], nil
 		}
 	}
 	if len(manifests) > 0 && !manifests[0].Created.Before(one.Start) {
-		return &manifests[0]
+		return &manifests[0], nil
 	}
-	return nil
+	return nil, nil //nolint:nilnil // not there yet
 }
 
 // advance works out how far a pull has come since it was looked at last.

@@ -14,6 +14,7 @@ import (
 	"pullcause/agent/attempt"
 	"pullcause/agent/detect"
 	"pullcause/cri"
+	"pullcause/cri/critest"
 )
 
 const mib = 1 << 20
@@ -163,6 +164,38 @@ func TestAssign(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// A content service that hangs costs a look one answer, not one for each layer.
+func TestAssignStopsAtTheFirstError(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	server, err := critest.Start(socket, critest.Config{Delay: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	client, err := cri.Dial(cri.Config{Socket: socket, Timeout: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	n := newNode(t, nil)
+	n.begun = []attempt.InFlight{inFlight("a", "team/a"), inFlight("b", "team/b"), inFlight("c", "team/c")}
+	n.progress.follow(n.begun)
+	n.progress.pulls[0].manifest = manifestOf("m1", "l1", "l2", "l3")
+	n.progress.pulls[1].manifest = manifestOf("m2", "l4", "l5", "l6")
+	n.progress.assign(t.Context(), client, []cri.Ingest{on("l5", 1, 9, 1)})
+	if got := assigned(n); got != "a= b=l5 c=" {
+		t.Errorf("got %s, want what is on its way all the same", got)
+	}
+	calls := 0
+	for method, n := range server.Calls() {
+		calls += n
+		t.Logf("%d of %s", n, method)
+	}
+	if calls != 1 {
+		t.Errorf("%d calls, want 1", calls)
 	}
 }
 
