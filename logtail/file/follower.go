@@ -45,7 +45,7 @@ type follower struct {
 
 	seen    info      // of cur when it was looked at last
 	settled bool      // seen is old enough for any later change to show
-	moved   time.Time // since when the path has named another file; zero if it does not
+	moved   time.Time // since when the path has named another file with text; zero if it does not
 	past    past      // what was read before cur
 	last    *info     // of the file read last, if cur is nil because it was removed
 	start   *logtail.Position
@@ -128,11 +128,12 @@ func (f *follower) look(ctx context.Context) bool {
 // delay is how long to wait for a wake-up.
 func (f *follower) delay() time.Duration {
 	now := time.Now()
+	toLeave := f.moved.Add(f.cfg.Poll).Sub(now)
 	switch {
 	case f.backoff > 0:
 		return f.backoff
-	case !f.moved.IsZero():
-		return max(f.moved.Add(f.cfg.Poll).Sub(now), 0)
+	case toLeave > 0: // else it cannot be left yet, and is looked at as any other
+		return toLeave
 	case f.cur == nil || !f.settled:
 		return f.pace.delay(now, 1)
 	}
@@ -179,7 +180,7 @@ func (f *follower) leave(ctx context.Context, pathErr error) bool {
 		f.complain(err)
 	}
 	next, between = f.orHeld(next, between)
-	if next == nil || !between && !f.mayLeaveFor(next) {
+	if !between && !f.mayLeaveFor(next) {
 		f.hold(next)
 		return f.abandon(pathErr)
 	}
@@ -212,18 +213,18 @@ func (f *follower) drainOld(ctx context.Context) (ok, again bool) {
 }
 
 // mayLeaveFor reports whether the path's new file can be taken for a proof that
-// nobody writes to the current one any more: it must have text, and a poll must
-// pass, since one of several writers may be late.
+// nobody writes to the current one any more: it must have text, and some time must
+// pass, since one of several writers may be late. next is nil if there is none.
 func (f *follower) mayLeaveFor(next *stream) bool {
-	if f.cur.copied {
+	if next != nil && f.cur.copied {
 		return true
 	}
-	if i, err := next.stat(); err != nil || i.size == 0 {
+	if next == nil || next.isEmpty() {
+		f.moved = time.Time{}
 		return false
 	}
 	if f.moved.IsZero() {
 		f.moved = time.Now()
-		return false
 	}
 	return time.Since(f.moved) >= f.cfg.Poll
 }

@@ -91,6 +91,12 @@ func (s *stream) stat() (info, error) {
 	return newInfo(fi), nil
 }
 
+// isEmpty reports whether there is no text in it, as far as can be told.
+func (s *stream) isEmpty() bool {
+	i, err := s.stat()
+	return err != nil || i.size == 0
+}
+
 // restarted is the same file after it was truncated: a new stream.
 func (s *stream) restarted() (*stream, error) {
 	n, err := newStream(s.file)

@@ -1,0 +1,41 @@
+package file
+
+import (
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pullcause/logtail/logtailtest"
+)
+
+// sleep lets time pass and what is due happen.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// The path's new file had text, and has none any more when it could be gone over to.
+func TestNewFileIsEmptied(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 2))
+		r.src = newSource(t, Config{Path: r.path, Poll: poll, Lookback: -1})
+		f := newFollower(r.src, &r.Recorder)
+		defer f.stop()
+		f.turn(t.Context(), false)
+		old := logtailtest.RenameCreate(t, r.file)
+		r.write(text(2, 1))
+		f.turn(t.Context(), false)
+		r.must(os.Truncate(r.file, 0))
+		for range 3 {
+			sleep(poll)
+			f.turn(t.Context(), false)
+			if d := f.delay(); d <= 0 {
+				t.Fatalf("delay: got %s, want a rest", d)
+			}
+		}
+		logtailtest.Append(t, old, text(2, 1)) // its writer goes on
+		f.turn(t.Context(), false)
+		r.expect(lines(0, 3)...)
+	})
+}
