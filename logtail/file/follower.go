@@ -16,6 +16,10 @@ const (
 	// maxSteps bounds the files that one turn goes through, so that the loop's
 	// owner hears of it even if a file is truncated all the time.
 	maxSteps = 64
+	// lateWriter is how long a file is still read after the path's new one has text: of
+	// several writers one may be late. It must be well below pulls.join_window, or what
+	// the new file says of a pull comes after what other logs say.
+	lateWriter = 500 * time.Millisecond
 	// maxBackoff is the longest wait after a file could not be opened.
 	maxBackoff = 30 * time.Second
 	// clockTick is the coarsest step in which file systems count time. Within it a
@@ -128,7 +132,7 @@ func (f *follower) look(ctx context.Context) bool {
 // delay is how long to wait for a wake-up.
 func (f *follower) delay() time.Duration {
 	now := time.Now()
-	toLeave := f.moved.Add(f.cfg.Poll).Sub(now)
+	toLeave := f.moved.Add(f.grace()).Sub(now)
 	switch {
 	case f.backoff > 0:
 		return f.backoff
@@ -226,8 +230,11 @@ func (f *follower) mayLeaveFor(next *stream) bool {
 	if f.moved.IsZero() {
 		f.moved = time.Now()
 	}
-	return time.Since(f.moved) >= f.cfg.Poll
+	return time.Since(f.moved) >= f.grace()
 }
+
+// grace is how long a late writer is waited for.
+func (f *follower) grace() time.Duration { return min(f.cfg.Poll, lateWriter) }
 
 // abandon closes a file that has no successor with text. That is done only to one
 // that was removed and has been quiet, since it takes disk space till then.

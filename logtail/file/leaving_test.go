@@ -15,6 +15,21 @@ func sleep(d time.Duration) {
 	synctest.Wait()
 }
 
+// A late writer is waited for, and not for longer than other logs may be behind.
+func TestLeavesOnceWritersHadTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 2))
+		r.start()
+		logtailtest.RenameCreate(t, r.file)
+		r.write(text(2, 2))
+		sleep(poll) // found
+		sleep(lateWriter - time.Millisecond)
+		r.expect(lines(0, 2)...)
+		sleep(time.Millisecond)
+		r.expect(lines(0, 4)...)
+	})
+}
+
 // The path's new file had text, and has none any more when it could be gone over to.
 func TestNewFileIsEmptied(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {

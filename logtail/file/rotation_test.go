@@ -21,7 +21,7 @@ func TestRename(t *testing.T) {
 		logtailtest.Append(t, old, text(2, 1)+"no newline")
 		r.write(text(10, 2))
 		r.turn(1)
-		r.expect(lines(0, 3)...) // a poll must pass first: one of several writers may be late
+		r.expect(lines(0, 3)...) // some time must pass first: one of several writers may be late
 		logtailtest.Append(t, old, ", yet\nnor here")
 		r.turn(1)
 		r.expect(append(append(lines(0, 3), "no newline, yet", "nor here"), lines(10, 2)...)...)
@@ -290,9 +290,9 @@ func TestDeletedBeforeItsTurn(t *testing.T) {
 		for range 3 {
 			logtailtest.Rename(t, r.file)
 			r.write(text(n, 10))
-			time.Sleep(poll) // found, but a poll must pass
+			time.Sleep(poll) // found, but some time must pass
 			synctest.Wait()
-			time.Sleep(poll / 2)
+			time.Sleep(lateWriter / 2)
 			logtailtest.DeleteCreate(t, r.file)
 			r.write(text(n+10, 5))
 			r.turn(3)
@@ -312,7 +312,7 @@ func TestTruncatedThenDeletedBeforeItsTurn(t *testing.T) {
 		r.start()
 		logtailtest.Rename(t, r.file)
 		r.write(text(1, 10))
-		time.Sleep(poll) // found, but a poll must pass
+		time.Sleep(poll) // found, but some time must pass
 		synctest.Wait()
 		r.must(os.Truncate(r.file, 0)) // what stood there is lost
 		r.write(text(11, 3))
