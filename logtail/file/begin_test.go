@@ -60,6 +60,25 @@ func TestNotRegular(t *testing.T) {
 	})
 }
 
+// A file may grow between the look at it and the choice of the place to begin, which
+// would then be beyond its end as seen before.
+func TestIsLookedAtAnewOnceItHasBegun(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 2))
+		r.src = newSource(t, Config{Path: r.path, Poll: poll, Lookback: -1})
+		f := newFollower(r.src, &r.Recorder)
+		defer f.stop()
+		if !f.step(t.Context()) || f.cur == nil || r.Len() > 0 {
+			t.Fatalf("the step that begins: got %d lines, want a file and none yet", r.Len())
+		}
+		r.write(text(2, 1))
+		f.step(t.Context())
+		if got := r.Lines(); len(got) != 3 {
+			t.Errorf("the step after it: got %d lines, want 3", len(got))
+		}
+	})
+}
+
 func TestBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &follower{src: newSource(t, Config{Path: "/x"}), cfg: &Config{Poll: poll}, pace: pace{poll: poll}, log: newSource(t, Config{Path: "/x"}).cfg.Logger}

@@ -147,8 +147,9 @@ func (f *follower) delay() time.Duration {
 // step reports whether there may be more to do.
 func (f *follower) step(ctx context.Context) bool {
 	at, err := statPath(f.cfg.Path)
-	if f.cur == nil && !f.begin(err) {
-		return false
+	if f.cur == nil {
+		// What is there is looked at anew then: it may have grown beyond at meanwhile.
+		return f.begin(err)
 	}
 	if err == nil && at.id == f.cur.id {
 		return f.follow(ctx, at)
