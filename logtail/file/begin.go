@@ -177,6 +177,14 @@ func (f *follower) complain(err error) {
 	}
 }
 
+// well takes back what complain said.
+func (f *follower) well() {
+	if f.failure != "" {
+		f.failure = ""
+		f.src.update(func(st *logtail.Status) { st.Error = "" })
+	}
+}
+
 // advice is the error with what to do about it.
 func advice(err error) string {
 	text := err.Error()

@@ -79,6 +79,25 @@ func TestIsLookedAtAnewOnceItHasBegun(t *testing.T) {
 	})
 }
 
+func TestErrorGoesWithItsCause(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 1))
+		r.start()
+		r.must(os.Rename(r.file, r.file+".hidden"))
+		r.mkdir(strings.TrimPrefix(r.file, r.dir))
+		r.turn(2)
+		if st := r.src.Status(); !strings.Contains(st.Error, "not a regular file") {
+			t.Errorf("status while a directory is in its place: got %+v, want the reason", st)
+		}
+		r.must(os.Remove(r.file))
+		r.must(os.Rename(r.file+".hidden", r.file))
+		r.turn(1)
+		if st := r.src.Status(); st.State != logtail.StateReading || st.Error != "" {
+			t.Errorf("status afterwards: got %+v, want state %q and no error", st, logtail.StateReading)
+		}
+	})
+}
+
 func TestBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &follower{src: newSource(t, Config{Path: "/x"}), cfg: &Config{Poll: poll}, pace: pace{poll: poll}, log: newSource(t, Config{Path: "/x"}).cfg.Logger}

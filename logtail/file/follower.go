@@ -161,6 +161,7 @@ func (f *follower) step(ctx context.Context) bool {
 func (f *follower) follow(ctx context.Context, at info) bool {
 	f.moved = time.Time{}
 	f.letGo()
+	f.well()
 	known := f.seen
 	if at.size == known.size && at.mtime.Equal(known.mtime) && f.settled {
 		return false // as it was when read to its end
