@@ -61,7 +61,7 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, err
 	}
-	if named != nil && p.maybe(named.id) && named.holds(p) {
+	if named != nil && p.maybe(named) && named.holds(p) {
 		return named, p.offset, nil
 	}
 	named.close()
@@ -69,20 +69,21 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 		return s, p.offset, nil
 	}
 	if p.fp.size >= telling {
-		if s := f.search(p.offset, p.heads); s != nil {
+		if s := f.search(p.offset, func(s *stream) bool { return s.holds(p) }); s != nil {
 			return s, p.offset, nil
 		}
 	}
 	return f.resumeLost(p, statErr, "its file was removed, compressed or truncated")
 }
 
-// maybe reports whether the file with this id can be the place's. The device
-// says little: it may have another number after the machine restarted.
-func (p place) maybe(id fileID) bool {
-	return id == p.hint.id || id.ino == p.hint.id.ino && p.fp.size > 0
+// maybe reports whether a file can be the place's by its number and birth. The
+// device says little: it may have another number after the machine restarted.
+func (p place) maybe(s *stream) bool {
+	if s.born != p.hint.born && s.born != 0 && p.hint.born != 0 {
+		return false
+	}
+	return s.id == p.hint.id || s.id.ino == p.hint.id.ino && p.fp.size > 0
 }
-
-func (p place) heads(s *stream) bool { return p.fp.fits(s.head) }
 
 // renamed opens the file of a place under the name that rotation gave it.
 func (f *follower) renamed(p place) *stream {
@@ -90,7 +91,7 @@ func (f *follower) renamed(p place) *stream {
 	if err != nil {
 		f.complain(err)
 	}
-	return pick(found, func(o *stream, _ sibling) bool { return p.maybe(o.id) && o.holds(p) })
+	return pick(found, func(o *stream, _ sibling) bool { return p.maybe(o) && o.holds(p) })
 }
 
 // resumeLost goes on where the stored position is of no use: with the oldest file
@@ -123,7 +124,7 @@ func (f *follower) bornAfter(p place) *stream {
 	if err != nil {
 		f.complain(err)
 	}
-	same := func(o *stream, _ sibling) bool { return p.maybe(o.id) && o.born == p.hint.born }
+	same := func(o *stream, _ sibling) bool { return p.maybe(o) && o.born != 0 }
 	if o := pick(append([]sibling{{path: f.cfg.Path}}, found...), same); o != nil {
 		return o
 	}

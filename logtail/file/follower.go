@@ -270,8 +270,12 @@ func (f *follower) drain(ctx context.Context) bool {
 		} else if !same {
 			return false
 		}
+		atEnd := n < len(room)
+		if n > 0 && atEnd {
+			f.cur.noteTail(room[:n], f.lines.end()+int64(n))
+		}
 		f.take(n)
-		if n < len(room) {
+		if atEnd {
 			break
 		}
 	}

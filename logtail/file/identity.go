@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -100,24 +101,51 @@ func parseFingerprint(s string) (fingerprint, error) {
 	return fingerprint{size: int(n), sum: h}, nil
 }
 
+// tailLen is how much is remembered at most of what was read last.
+const tailLen = 256
+
+// tail is what was read last of a file. Files may begin alike, as those of a kubelet
+// that is started with deprecated flags and says so before it writes a time; they do
+// not go on alike.
+type tail struct {
+	end  int64 // the place behind it
+	size int   // 0 = nothing is known, which every file has
+	sum  uint64
+}
+
+// newTail takes the last of what was read up to a place.
+func newTail(read []byte, end int64) tail {
+	read = read[max(len(read)-tailLen, 0):]
+	return tail{end: end, size: len(read), sum: xxhash.Sum64(read)}
+}
+
 // hint is where a file was: enough to find it again before others that begin
 // alike, and to tell which ones were made and written to after it.
 type hint struct {
 	id      fileID
 	born    int64 // nanoseconds since 1970; 0 = the file system does not say
 	written int64 // likewise, of the last write that was seen
+	tail    tail
 }
 
 // String is the form of [logtail.Position].Hint.
 func (h hint) String() string {
-	return fmt.Sprintf("%x-%x-%x-%x", h.id.dev, h.id.ino, uint64(h.born), uint64(h.written))
+	var b [7 * 17]byte
+	s := b[:0]
+	for _, n := range []uint64{
+		h.id.dev, h.id.ino, uint64(h.born), uint64(h.written), uint64(h.tail.end), uint64(h.tail.size), h.tail.sum,
+	} {
+		s = append(strconv.AppendUint(s, n, 16), '-')
+	}
+	return string(s[:len(s)-1])
 }
 
-// parseHint never fails: without a hint the fingerprint decides alone.
+// parseHint never fails: without a hint the fingerprint decides alone. The first hints
+// that were stored have four numbers, and no tail.
 func parseHint(s string) hint {
+	var n [7]uint64
 	parts := strings.Split(s, "-")
-	var n [4]uint64
-	if len(parts) != len(n) {
+	if len(parts) != 4 && len(parts) != len(n) {
 		return hint{}
 	}
 	for i, p := range parts {
@@ -127,7 +155,11 @@ func parseHint(s string) hint {
 		}
 		n[i] = v
 	}
-	return hint{id: fileID{dev: n[0], ino: n[1]}, born: int64(n[2]), written: int64(n[3])}
+	h := hint{id: fileID{dev: n[0], ino: n[1]}, born: int64(n[2]), written: int64(n[3])}
+	if n[5] <= tailLen && n[5] <= n[4] && n[4] <= math.MaxInt64 {
+		h.tail = tail{end: int64(n[4]), size: int(n[5]), sum: n[6]}
+	}
+	return h
 }
 
 // place is a stored position, taken apart.

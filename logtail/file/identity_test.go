@@ -61,6 +61,8 @@ func TestStreamRefused(t *testing.T) {
 // written in the same way again.
 func FuzzPlace(f *testing.F) {
 	f.Add("118-5d41402abc4b2a76", "fe00-985127-18eae26c7c4d89f8-18eae26f11bf4e02", int64(4711))
+	f.Add("118-5d41402abc4b2a76", "fe00-985127-18eae26c7c4d89f8-18eae26f11bf4e02-1267-100-9c1185a5c5e9fc54", int64(4711))
+	f.Add("0-0000000000000000", "1-2-3-4-5-6-7", int64(0))
 	f.Add("0-0000000000000000", "", int64(0))
 	f.Add("256-ffffffffffffffff", "0-0-0", int64(-1))
 	f.Add("+1-00000000000000_1", "--", int64(1)<<62)

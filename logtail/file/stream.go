@@ -30,13 +30,15 @@ type stream struct {
 	head   []byte
 	headAt int64
 	fp     fingerprint
+	tail   tail // of what was read, or of what stands before the place where that began
 	// copied is set for a copy that a copying rotation made. Nobody writes to it.
 	copied bool
 	grown  time.Time // when something was read from it last, or when it was opened
 
-	source     string // the fields of its positions
+	// The fields of its positions; hint is made when it is asked for.
+	source     string
 	name, hint string
-	written    int64 // the part of hint that changes
+	written    int64 // when it was written to last, as in hint
 	gen        uint64
 }
 
@@ -117,7 +119,11 @@ func (s *stream) begin(source string, gen uint64, off int64) error {
 	if err != nil {
 		return err
 	}
-	s.hint = ""
+	before := make([]byte, min(off, tailLen))
+	if _, err := s.file.ReadAt(before, off-int64(len(before))); err != nil {
+		return err
+	}
+	s.noteTail(before, off)
 	s.wrote(i.mtime)
 	s.identify()
 	return nil
@@ -125,10 +131,14 @@ func (s *stream) begin(source string, gen uint64, off int64) error {
 
 // wrote notes when the file was written to last.
 func (s *stream) wrote(at time.Time) {
-	if ns := at.UnixNano(); s.hint == "" || ns != s.written {
-		s.written = ns
-		s.hint = hint{id: s.id, born: s.born, written: ns}.String()
+	if ns := at.UnixNano(); ns != s.written {
+		s.written, s.hint = ns, ""
 	}
+}
+
+// noteTail notes what was read of it up to a place.
+func (s *stream) noteTail(read []byte, end int64) {
+	s.tail, s.hint = newTail(read, end), ""
 }
 
 func (s *stream) identify() {
@@ -147,6 +157,9 @@ func (s *stream) identifyWhole() {
 }
 
 func (s *stream) pos(off int64) logtail.Position {
+	if s.hint == "" {
+		s.hint = hint{id: s.id, born: s.born, written: s.written, tail: s.tail}.String()
+	}
 	return logtail.Position{Source: s.source, Stream: s.name, Offset: off, Hint: s.hint, Generation: s.gen}
 }
 
@@ -187,10 +200,22 @@ func (s *stream) skipHole(b []byte) (n int, err error) {
 	}
 }
 
-// holds reports whether this is the file of a stored place.
+// holds reports whether this is the file of a stored place, or a copy of it.
 func (s *stream) holds(p place) bool {
 	i, err := s.stat()
-	return err == nil && p.offset <= i.size && p.fp.fits(s.head)
+	return err == nil && p.offset <= i.size && p.fp.fits(s.head) && s.has(p.hint.tail)
+}
+
+// has reports whether there is in this file what was read of another one.
+func (s *stream) has(t tail) bool {
+	b := make([]byte, t.size)
+	_, err := s.file.ReadAt(b, t.end-int64(t.size))
+	return t.size == 0 || err == nil && newTail(b, t.end) == t
+}
+
+// copies reports whether this file is a copy of another one, or that one itself.
+func (s *stream) copies(o *stream) bool {
+	return len(o.head) >= telling && bytes.HasPrefix(s.head, o.head) && s.has(o.tail)
 }
 
 // breaksAt reports whether a line begins at an offset: there is the end of the

@@ -15,8 +15,8 @@ import (
 const (
 	// maxPast is how many files that were read are remembered.
 	maxPast = 32
-	// telling is how much of a head is enough to take two files for copies of
-	// one another.
+	// telling is how much of a head is enough to take two files for copies of one
+	// another if they also have in common what was read last.
 	telling = 32
 )
 
@@ -28,11 +28,12 @@ type past struct {
 type pastFile struct {
 	id   fileID
 	head []byte
+	tail tail
 	off  int64
 }
 
 func (p *past) add(s *stream, off int64) {
-	p.files = append(p.files, pastFile{s.id, s.head, off})
+	p.files = append(p.files, pastFile{s.id, s.head, s.tail, off})
 	if n := len(p.files) - maxPast; n > 0 {
 		p.files = slices.Delete(p.files, 0, n)
 	}
@@ -41,7 +42,7 @@ func (p *past) add(s *stream, off int64) {
 // read says how far a file, or the one that it is a copy of, was read.
 func (p *past) read(s *stream) int64 {
 	for _, f := range slices.Backward(p.files) {
-		if (f.id == s.id || len(f.head) >= telling) && bytes.HasPrefix(s.head, f.head) {
+		if (f.id == s.id || len(f.head) >= telling) && bytes.HasPrefix(s.head, f.head) && s.has(f.tail) {
 			return f.off
 		}
 	}
@@ -124,7 +125,7 @@ func (f *follower) openUnread(s sibling) *stream {
 	if err != nil {
 		return nil // gone meanwhile, or not for us
 	}
-	copied := f.cur != nil && len(f.cur.head) >= telling && bytes.HasPrefix(o.head, f.cur.head)
+	copied := f.cur != nil && o.copies(f.cur)
 	if o.id != s.id || copied || f.past.read(o) >= s.size {
 		o.close()
 		return nil
@@ -137,7 +138,7 @@ func (f *follower) openUnread(s sibling) *stream {
 func (f *follower) truncated(known int64) bool {
 	unread := max(known, f.lines.end()) - f.lines.off
 	f.log.Info("log file was truncated", "path", f.cur.file.Name(), "read", f.lines.off, "unread", unread)
-	if c := f.copyOf(f.cur.head, f.lines.off); c != nil {
+	if c := f.search(f.lines.off, func(s *stream) bool { return s.copies(f.cur) }); c != nil {
 		return f.adoptAt(c, f.lines.off)
 	}
 	if unread > 0 {
@@ -148,14 +149,6 @@ func (f *follower) truncated(known int64) bool {
 		return f.fail(err)
 	}
 	return f.adoptAt(s, 0)
-}
-
-// copyOf opens the newest copy of a file that reaches at least as far as off.
-func (f *follower) copyOf(head []byte, off int64) *stream {
-	if len(head) < telling {
-		return nil
-	}
-	return f.search(off, func(s *stream) bool { return bytes.HasPrefix(s.head, head) })
 }
 
 // search opens the newest rotated file that pleases match and has a line
