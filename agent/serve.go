@@ -106,9 +106,13 @@ func (a *Agent) nodeNumbers() telemetry.Node {
 func (a *Agent) loops() []debug.Loop {
 	loops := []debug.Loop{{Name: "pipeline", LastTurn: a.pipe.turned(), MaxAge: pipelineTurn}}
 	for _, s := range a.sources.status() {
-		loops = append(loops, debug.Loop{Name: s.Name, LastTurn: s.LastTurn, MaxAge: sourceTurn + time.Duration(a.cfg.Sources.Poll)})
+		loops = append(loops, sourceLoop(s, time.Duration(a.cfg.Sources.Poll)))
 	}
 	return loops
+}
+
+func sourceLoop(s logtail.Status, poll time.Duration) debug.Loop {
+	return debug.Loop{Name: s.Name, LastTurn: s.LastTurn, MaxAge: sourceTurn + logtail.Stretch*poll}
 }
 
 // ready reports whether a source is being read and the receiver is not

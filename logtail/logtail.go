@@ -158,6 +158,10 @@ type Source interface {
 	Status() Status
 }
 
+// Stretch is how many polls become one in a source that learns of new text at once, when
+// nothing has happened for a while. So long its loop may rest.
+const Stretch = 5
+
 // The states of a source.
 const (
 	StateWaiting = "waiting" // nothing there yet, or not readable; see Error

@@ -141,7 +141,7 @@ func (f *follower) delay() time.Duration {
 	case f.cur == nil || !f.settled:
 		return f.pace.delay(now, 1)
 	}
-	return f.pace.delay(now, stretch)
+	return f.pace.delay(now, logtail.Stretch)
 }
 
 // step reports whether there may be more to do.

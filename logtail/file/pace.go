@@ -13,9 +13,6 @@ const (
 	// does: forty a second are 1 %, and a line waits for 12 ms on average.
 	minRest = 5 * time.Millisecond
 	maxRest = 25 * time.Millisecond
-	// stretch is how many polls become one where inotify tells of everything and
-	// nothing has happened for a while.
-	stretch = 5
 	// maxUnheard is how often a poll may find text that inotify told nothing of.
 	// Some file systems are changed behind its back (NFS, FUSE, overlays).
 	maxUnheard = 3
@@ -69,7 +66,7 @@ func (p *pace) delay(now time.Time, most int) time.Duration {
 		if p.rest > 0 {
 			return min(p.rest, p.poll)
 		}
-		if p.quiet > stretch {
+		if p.quiet > logtail.Stretch {
 			poll *= time.Duration(most)
 		}
 	}

@@ -50,7 +50,7 @@ func TestPace(t *testing.T) {
 				at = at.Add(5*ms + u.after)
 				p.turned(at, u.live, u.got, u.woken, u.silent)
 			}
-			if got := p.delay(now, stretch); got != c.want || p.wake() != c.wake {
+			if got := p.delay(now, logtail.Stretch); got != c.want || p.wake() != c.wake {
 				t.Errorf("got a delay of %s and wake %q, want %s and %q", got, p.wake(), c.want, c.wake)
 			}
 			if got := p.delay(now, 1); got > 700*ms {

@@ -24,8 +24,6 @@ const (
 	// while after one was handed over it is not waited for.
 	attentiveFor  = 30 * time.Second
 	attentiveRest = 150 * time.Millisecond
-	// stretch is how many polls become one where inotify is at work.
-	stretch = 5
 )
 
 // follower is one run of a [Source]. All of it belongs to one goroutine.
@@ -237,7 +235,7 @@ func (f *follower) delay(now time.Time) time.Duration {
 	}
 	poll := f.cfg.Poll
 	if f.live && len(f.unfinished) == 0 {
-		poll *= stretch
+		poll *= logtail.Stretch
 	}
 	// All sources poll at the same time, so that it costs one wake-up.
 	return poll - time.Duration(now.UnixNano())%poll
