@@ -67,6 +67,7 @@ func TestValidate(t *testing.T) {
 	cfg.HostRoot = "host"
 	cfg.Sources.Poll = Duration(time.Millisecond)
 	cfg.Sources.Lookback.For = -time.Second
+	cfg.Sources.Files = []SourceFile{{Path: "/var/log/x.log"}, {Path: "/y"}, {Program: "kubelet", Path: "/var/log/../log/x.log"}}
 	cfg.Incidents = IncidentsConfig{Report: "some", MaxOpen: 0}
 	cfg.OTLP.CubeAPM = "cubeapm:3130"
 	cfg.OTLP.Logs.Endpoint = "http://user:pass@collector:4318?key=secret"
@@ -80,6 +81,7 @@ func TestValidate(t *testing.T) {
 		`incidents.report: got "some", takes sparse or all`,
 		`incidents.max_open: got 0, takes a whole number from 1 to 100000`,
 		`host_root: got "host", takes an absolute path`,
+		`sources.files: got "/var/log/x.log" twice, takes each file once`,
 		`server.listen: got "localhost", takes HOST:PORT or :PORT`,
 		`resource.attributes: got an empty name, takes names with values`,
 		`otlp.cubeapm: got "cubeapm:3130", takes http://HOST:3130 without a path`,

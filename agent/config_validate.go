@@ -57,6 +57,7 @@ func (c Config) Validate() error {
 	errs = append(errs,
 		checkAbsolute("host_root", c.HostRoot),
 		checkStateDir(c.Delivery.StateDir),
+		c.Sources.checkDistinct(),
 		checkSocket(c.CRI.Socket),
 		checkListen("server.listen", c.Server.Listen),
 		checkListen("server.debug.listen", c.Server.Debug.Listen),
@@ -126,6 +127,19 @@ func checkStateDir(value string) error {
 		return nil
 	}
 	return ConfigError{Key: "delivery.state_dir", Got: strconv.Quote(value), Want: "an absolute path, or nothing"}
+}
+
+// checkDistinct refuses one file twice: all that it tells would be told twice.
+func (s SourcesConfig) checkDistinct() error {
+	seen := make(map[string]bool)
+	for _, f := range s.Files {
+		name := path.Clean(f.Path)
+		if seen[name] {
+			return ConfigError{Key: "sources.files", Got: strconv.Quote(name) + " twice", Want: "each file once"}
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 // checkSocket takes a path or one of the words for finding it and doing without.
