@@ -94,7 +94,7 @@ func (a *Agent) open(deps Deps) (err error) {
 	a.pipe.enricher = a.enricher
 	a.positions = &positions{store: openState(a.cfg.Delivery.StateDir), pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
 	a.pipe.moved = a.positions.note
-	a.sources = &sources{cfg: a.cfg, node: a.node, log: a.log, watcher: watch.New(a.log)}
+	a.sources = newSources(a.cfg, a.node, watch.New(a.log), a.log)
 	a.sources.start = a.positions.load(a.sources.mayRead)
 	return nil
 }

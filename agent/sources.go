@@ -49,6 +49,10 @@ type sources struct {
 	complaint string // why nothing can be read, as logged last
 }
 
+func newSources(cfg Config, node Node, watcher *watch.Watcher, log *slog.Logger) *sources {
+	return &sources{cfg: cfg, node: node, watcher: watcher, log: log}
+}
+
 // run follows the configured files and units and, unless sources.auto is off, the
 // journal and the known files that exist, until ctx ends.
 func (s *sources) run(ctx context.Context) error {
@@ -80,7 +84,11 @@ func (s *sources) discover(ctx context.Context) error {
 		return err
 	}
 	for _, known := range file.Known(s.cfg.HostRoot) {
-		if _, err := os.Stat(known.Path); err != nil || s.followed(known.Path) {
+		fi, err := os.Stat(known.Path)
+		if err != nil {
+			continue
+		}
+		if s.followed(known.Path, fi) {
 			continue
 		}
 		s.log.Info("found a log", "path", known.Path, "program", known.Program)
@@ -100,15 +108,15 @@ func (s *sources) complain() {
 	s.complaint = why
 }
 
-func (s *sources) followed(path string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, source := range s.running {
-		if source.Name() == sourceName(path) {
+// followed reports whether a file is read already, be it by another name.
+func (s *sources) followed(path string, fi fs.FileInfo) bool {
+	return slices.ContainsFunc(s.status(), func(st logtail.Status) bool {
+		if st.Name == sourceName(path) {
 			return true
 		}
-	}
-	return false
+		other, err := os.Stat(st.Path)
+		return st.Kind == "file" && err == nil && os.SameFile(fi, other)
+	})
 }
 
 func (s *sources) follow(ctx context.Context, path, program string) error {
