@@ -41,6 +41,9 @@ type sources struct {
 	start   map[string]logtail.Position
 	handle  func(logtail.Source) logtail.Handler
 
+	// absent are the known files that were not there when they were looked for last.
+	absent map[string]bool
+
 	mu      sync.Mutex
 	running []logtail.Source
 	journal *journal.Source // one of running; nil if the journal is not read
@@ -50,7 +53,7 @@ type sources struct {
 }
 
 func newSources(cfg Config, node Node, watcher *watch.Watcher, log *slog.Logger) *sources {
-	return &sources{cfg: cfg, node: node, watcher: watcher, log: log}
+	return &sources{cfg: cfg, node: node, watcher: watcher, log: log, absent: make(map[string]bool)}
 }
 
 // run follows the configured files and units and, unless sources.auto is off, the
@@ -86,6 +89,7 @@ func (s *sources) discover(ctx context.Context) error {
 	for _, known := range file.Known(s.cfg.HostRoot) {
 		fi, err := os.Stat(known.Path)
 		if err != nil {
+			s.absent[known.Path] = errors.Is(err, fs.ErrNotExist)
 			continue
 		}
 		if s.followed(known.Path, fi) {
@@ -130,6 +134,9 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 		Start:    s.position(name),
 		Watcher:  s.watcher,
 		Logger:   s.log,
+	}
+	if s.absent[path] {
+		cfg.Lookback = -1 // it has come to be since
 	}
 	source, err := file.New(cfg)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +52,20 @@ func (k *known) write(name, tag string) {
 
 func pulls(tag string) string {
 	return `time="2026-11-24T10:00:00.000000000Z" level=info msg="PullImage \"registry.example.com/team/app:` + tag + `\""`
+}
+
+// The look-back is for what was there before the agent: a log that comes to be while it
+// runs is read whole.
+func TestLaterLogIsReadWhole(t *testing.T) {
+	k := newKnown(t)
+	k.write("var/log/crio.log", "v1")
+	k.look()
+	k.Until(t, "progress in the log that was there", func() bool { return len(k.AllProgress()) > 0 })
+	k.write("var/log/containerd.log", "v2")
+	k.look()
+	if got, want := k.Wait(t, 1), []string{pulls("v2")}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // Two known names of one file are one log.
