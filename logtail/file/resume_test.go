@@ -3,6 +3,7 @@ package file
 import (
 	"os"
 	"testing"
+	"time"
 
 	"pullcause/logtail"
 	"pullcause/logtail/logtailtest"
@@ -93,6 +94,29 @@ func TestResume(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A log that was empty when the agent stopped, as it is after each copying rotation, is
+// written to, copied and truncated while the agent is away.
+func TestResumeFilledAndTruncated(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 2))
+		r.start()
+		logtailtest.CopyTruncate(t, r.file)
+		r.turn(2)
+		r.restart(func() {
+			for i := range 2 {
+				r.write(text(2+3*i, 3))
+				name := logtailtest.CopyTruncate(t, r.file)
+				later := time.Now().AddDate(100, 0, i) // the bubble's time is long gone
+				r.must(os.Chtimes(name, later, later))
+			}
+			r.write(text(8, 1))
+		})
+		r.turn(3)
+		r.expect(lines(0, 9)...)
+		r.expectLosses()
+	})
 }
 
 // The position of a partial line is its beginning.
