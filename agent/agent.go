@@ -53,17 +53,23 @@ type Agent struct {
 	positions *positions
 	public    net.Listener
 	debug     net.Listener
+	lock      io.Closer // of the state folder; nil without one
 }
 
 // New makes an agent of a valid configuration and opens its listeners. An error
-// says what is wrong and what to do; a source or receiver that is away is none.
-func New(cfg Config, deps Deps) (*Agent, error) {
+// says what is wrong and what to do; a source or receiver that is away is none. It
+// waits for another agent to leave the state folder, until ctx ends or for half a
+// minute.
+func New(ctx context.Context, cfg Config, deps Deps) (*Agent, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.Effective()
 	node := readNode(cfg.HostRoot, cfg.Resource.NodeName)
 	a := &Agent{cfg: cfg, log: deps.Logger, node: node, version: deps.Version, dialer: &endpoint.Dialer{}}
+	if err := a.claim(ctx); err != nil {
+		return nil, err
+	}
 	keepAddresses(a.dialer, cfg.Delivery.StateDir, a.log)
 	if err := a.open(deps); err != nil {
 		return nil, errors.Join(err, a.close())
@@ -211,7 +217,8 @@ func (a *Agent) watch(ctx context.Context) error {
 }
 
 // close ends what open began, the sources' end first: what is being joined is
-// handed on, records are drained, and the positions are stored last.
+// handed on, records are drained, and the positions are stored last. After it another
+// agent may use the state folder.
 func (a *Agent) close() error {
 	var errs []error
 	if a.enricher != nil {
@@ -242,6 +249,9 @@ func (a *Agent) close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		errs = append(errs, a.telemetry.Shutdown(ctx))
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -106,7 +106,7 @@ func (n *node) run() (*agent.Agent, func()) {
 // start starts an agent and returns it and how to stop it.
 func (n *node) start() (*agent.Agent, func() error) {
 	n.t.Helper()
-	a, err := agent.New(n.cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard, Version: "test"})
+	a, err := agent.New(n.t.Context(), n.cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard, Version: "test"})
 	if err != nil {
 		n.t.Fatal(err)
 	}

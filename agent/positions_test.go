@@ -53,7 +53,7 @@ func (n *node) settled() {
 func TestStoppedAtOnceKeepsPositions(t *testing.T) {
 	n := newNode(t)
 	n.settled()
-	a, err := agent.New(n.cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
+	a, err := agent.New(t.Context(), n.cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

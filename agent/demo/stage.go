@@ -69,7 +69,7 @@ func Start(ctx context.Context, c StageConfig) (*Stage, error) {
 		}
 		cfg.Sources.Files = append(cfg.Sources.Files, file)
 	}
-	a, err := agent.New(cfg, agent.Deps{Logger: c.Log, Version: c.Version, Stdout: io.Discard})
+	a, err := agent.New(ctx, cfg, agent.Deps{Logger: c.Log, Version: c.Version, Stdout: io.Discard})
 	if err != nil {
 		receiver.Close()
 		return nil, err

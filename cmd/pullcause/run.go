@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pullcause/agent"
+	"pullcause/logtail/checkpoint"
 )
 
 const defaultConfigFile = "/etc/pullcause/config.yaml"
@@ -59,8 +60,13 @@ func (r runCmd) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	beModest()
-	a, err := agent.New(cfg, agent.Deps{Logger: newLogger(cfg.Log, std.Err), Stdout: std.Out, Version: readBuild().Version})
-	if err != nil {
+	a, err := agent.New(ctx, cfg, agent.Deps{Logger: newLogger(cfg.Log, std.Err), Stdout: std.Out, Version: readBuild().Version})
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil // told to end as it waited for the state folder
+	case errors.Is(err, checkpoint.ErrInUse):
+		return err // the next start may go well
+	case err != nil:
 		return configErrors(unjoin(err))
 	}
 	go giveBack(ctx)

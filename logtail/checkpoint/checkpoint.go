@@ -3,5 +3,6 @@
 //
 // A position is safe once all before it is done for good, so that nothing is
 // missing after a crash. A Ledger works that out and does no I/O; a Store is one
-// small file and knows nothing of what the positions mean.
+// small file and knows nothing of what the positions mean. [Lock] keeps another process
+// from the same folder.
 package checkpoint

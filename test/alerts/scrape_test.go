@@ -135,7 +135,7 @@ func ofAgent(t *testing.T) string {
 	if err := os.WriteFile(cfg.Sources.Files[0].Path, []byte(failed+succeeded), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, err := agent.New(cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard, Version: "test"})
+	a, err := agent.New(t.Context(), cfg, agent.Deps{Logger: slog.New(slog.DiscardHandler), Stdout: io.Discard, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

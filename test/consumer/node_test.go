@@ -278,7 +278,7 @@ func (n *node) run(t *testing.T, state string, configure func(*agent.Config)) (s
 	}
 	configure(&cfg)
 	warnings := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := agent.New(cfg, agent.Deps{Logger: warnings, Version: "test", Stdout: io.Discard})
+	a, err := agent.New(t.Context(), cfg, agent.Deps{Logger: warnings, Version: "test", Stdout: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
