@@ -12,6 +12,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,12 +41,13 @@ type Watcher struct {
 	in     *notifier
 	retry  time.Time // when to try again
 	dirs   map[string]*dir
-	byWD   map[int32]*dir
+	byWD   map[int32][]*dir
 	files  map[int32][]*Path // armed
 	closed bool
 }
 
-// dir is a watched directory, free of symlinks.
+// dir is a watched directory, free of symlinks. One that is mounted twice is two, with
+// one watch.
 type dir struct {
 	name  string
 	wd    int32
@@ -61,7 +63,7 @@ func New(log *slog.Logger) *Watcher {
 	}
 	return &Watcher{
 		log: log, open: openNotifier,
-		dirs: make(map[string]*dir), byWD: make(map[int32]*dir), files: make(map[int32][]*Path),
+		dirs: make(map[string]*dir), byWD: make(map[int32][]*dir), files: make(map[int32][]*Path),
 	}
 }
 
@@ -131,19 +133,28 @@ func (w *Watcher) abandon(in *notifier, err error) {
 
 func (w *Watcher) deliver(events iter.Seq[event]) {
 	for e := range events {
-		switch d := w.byWD[e.wd]; {
+		switch dirs := w.byWD[e.wd]; {
 		case e.overflow:
 			w.reset()
-		case d == nil:
+		case len(dirs) == 0:
 			w.fire(e.wd)
 		case e.gone:
-			w.drop(d)
-		default:
-			for u, names := range d.users {
-				if concerns(e.name, names) {
-					u.wake()
-				}
+			for _, d := range slices.Clone(dirs) {
+				w.drop(d)
 			}
+		default:
+			for _, d := range dirs {
+				d.changed(e.name)
+			}
+		}
+	}
+}
+
+// changed wakes those who care for a name in the directory.
+func (d *dir) changed(name string) {
+	for u, names := range d.users {
+		if concerns(name, names) {
+			u.wake()
 		}
 	}
 }
@@ -189,9 +200,12 @@ func (w *Watcher) remove(wd int32) {
 
 // drop ends the watch on a directory: its users look for it anew.
 func (w *Watcher) drop(d *dir) {
-	w.remove(d.wd)
 	delete(w.dirs, d.name)
-	delete(w.byWD, d.wd)
+	w.byWD[d.wd] = slices.DeleteFunc(w.byWD[d.wd], func(other *dir) bool { return other == d })
+	if len(w.byWD[d.wd]) == 0 {
+		delete(w.byWD, d.wd)
+		w.remove(d.wd)
+	}
 	for u := range d.users {
 		u.live = false
 		u.wake()
@@ -230,7 +244,7 @@ func (w *Watcher) addDir(name string, at fs.FileInfo) *dir {
 		return nil
 	}
 	d := &dir{name: name, wd: wd, at: at, users: make(map[*Path][]string)}
-	w.dirs[name], w.byWD[wd] = d, d
+	w.dirs[name], w.byWD[wd] = d, append(w.byWD[wd], d)
 	return d
 }
 

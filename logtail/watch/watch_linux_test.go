@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -235,6 +236,47 @@ func TestDirectoryRemade(t *testing.T) {
 		}
 	}
 	p.Close()
+}
+
+// ownMounts gives the test a mount namespace, which goes with its thread.
+func ownMounts(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread() // and never unlocked, so that it ends
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Skipf("needs root, to mount: %v", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One directory has two names, as a folder of the host that is mounted twice: each
+// source hears of it by its own, however long the other stays.
+func TestTwoMounts(t *testing.T) {
+	ownMounts(t)
+	dir, mount := t.TempDir(), t.TempDir()
+	if err := unix.Mount(dir, mount, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(mount, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	w := newWatcher(t)
+	p, q := live(t, w, filepath.Join(dir, "x.log")), live(t, w, filepath.Join(mount, "x.log"))
+	create(t, p.path).Close()
+	hear(t, p, "the file by the first name")
+	hear(t, q, "the file by the second name")
+	q.Close()
+	if err := os.Remove(p.path); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, p, "the file's end, without the second name")
+	p.Close()
+	if dirs, files := watched(w); dirs+files+len(w.dirs) != 0 {
+		t.Errorf("at the end: got %d directories and %d files watched, want none", dirs, files)
+	}
 }
 
 func TestFallsBack(t *testing.T) {
