@@ -14,6 +14,10 @@ import (
 // a longer one is skipped and counted as [LostLineTooLong].
 const MaxLine = 1 << 20
 
+// MaxSilence is how long the next line of a record of several lines is waited for. A
+// program writes all of them at once; if it is killed in between, they never come.
+const MaxSilence = 5 * time.Second
+
 // Position is a place in one source that can be stored and returned to.
 type Position struct {
 	// Source is the name of the source, as in [Status].
@@ -134,8 +138,8 @@ type Loss struct {
 // at a time; several sources may call at once.
 type Handler interface {
 	// Handle takes one record. It reports whether the record is unfinished: the
-	// source then hands over the line of the same Writer that follows too, whatever
-	// its Filter says.
+	// source then hands over the line of the same Writer that follows within
+	// [MaxSilence] too, whatever its Filter says.
 	Handle(Record) (more bool)
 	// Progress is called after each block, also where nothing was handed over. While
 	// a record is unfinished a source of several writers calls it too when it looked

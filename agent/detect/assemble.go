@@ -7,14 +7,8 @@ import (
 	"pullcause/logtail"
 )
 
-// Bounds of an [Assembler].
-const (
-	// maxWriters is how many writers may have an unfinished record at once.
-	maxWriters = 64
-	// maxSilence is how long the next line of a record is waited for. A program writes
-	// all of them at once; if it is killed in between, they never come.
-	maxSilence = 5 * time.Second
-)
+// maxWriters is how many writers may have an unfinished record at once.
+const maxWriters = 64
 
 // Assembler puts records of several lines together, those of each writer by
 // themselves, whatever others write in between. The zero Assembler is ready.
@@ -65,12 +59,12 @@ func (a *Assembler) Add(rec logtail.Record, emit Assembled) (more bool) {
 	return false
 }
 
-// Expire emits the records whose next line has not come for 5 s. now is the time of
-// what the source reads: that of its latest record, or the clock's once it has read
-// all there is. Records without a time do not expire.
+// Expire emits the records whose next line has not come within [logtail.MaxSilence].
+// now is the time of what the source reads: that of its latest record, or the clock's
+// once it has read all there is. Records without a time do not expire.
 func (a *Assembler) Expire(now time.Time, emit Assembled) {
 	for i := 0; i < len(a.open); {
-		if last := a.open[i].last; last.IsZero() || now.Sub(last) <= maxSilence {
+		if last := a.open[i].last; last.IsZero() || now.Sub(last) <= logtail.MaxSilence {
 			i++
 			continue
 		}

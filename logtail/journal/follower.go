@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"pullcause/logtail"
@@ -39,9 +40,9 @@ type follower struct {
 	live     bool // all folders are watched
 
 	values     values
-	unfinished map[string]bool // writers whose next line the handler wants
-	place      cursor          // behind what was handed over or passed
-	reported   cursor          // place, as it was told last
+	unfinished map[string]time.Time // writers whose next line the handler wants, and when the last one was written
+	place      cursor               // behind what was handed over or passed
+	reported   cursor               // place, as it was told last
 	gen        uint64
 	passed     logtail.Progress // since the last report
 	got        bool             // the last turn found something
@@ -55,7 +56,7 @@ func newFollower(s *Source, h logtail.Handler) *follower {
 	f := &follower{
 		src: s, cfg: &s.cfg, log: s.cfg.Logger.With("source", s.cfg.Name), out: h,
 		interest: newInterest(s.cfg.Follow), wake: make(chan struct{}, 1), watches: make(map[string]*watch.Path),
-		unfinished: make(map[string]bool), tallies: make([]tally, len(s.cfg.Follow)), gen: 1,
+		unfinished: make(map[string]time.Time), tallies: make([]tally, len(s.cfg.Follow)), gen: 1,
 	}
 	f.reader = newReader(roots{dirs: s.cfg.Roots, machine: s.cfg.Machine}, f.interest.matches(), f.lost)
 	f.begin(time.Now())
@@ -171,7 +172,8 @@ func (f *follower) judge(pos, end cursor) {
 	f.passed.Bytes += int64(len(v.message)) + v.more
 	v.message = append(v.message, '\n')
 	writer := v.text[pid]
-	if f.cfg.Filter != nil && !f.unfinished[writer] && f.cfg.Filter(v.message) < 0 {
+	_, wanted := f.unfinished[writer]
+	if f.cfg.Filter != nil && !wanted && f.cfg.Filter(v.message) < 0 {
 		return
 	}
 	if v.cut {
@@ -184,7 +186,7 @@ func (f *follower) judge(pos, end cursor) {
 		Pos: f.position(pos), End: f.position(end),
 	})
 	if more {
-		f.unfinished[writer] = true
+		f.unfinished[writer] = f.passed.Time
 	} else {
 		delete(f.unfinished, writer)
 	}
@@ -217,7 +219,14 @@ func (f *follower) progress() {
 		}
 	})
 	f.out.Progress(f.passed)
+	f.giveUp(cmp.Or(f.passed.Time, now))
 	f.passed = logtail.Progress{}
+}
+
+// giveUp forgets the writers that the handler, who was told what time it is in the
+// journal, waits for no longer.
+func (f *follower) giveUp(now time.Time) {
+	maps.DeleteFunc(f.unfinished, func(_ string, last time.Time) bool { return now.Sub(last) > logtail.MaxSilence })
 }
 
 func (f *follower) lost(l logtail.Loss) {
