@@ -42,8 +42,8 @@ func behind(sequence id128, e *entry) cursor {
 	return cursor{sequence, e.seqnum + 1, markOf(sequence, e)}
 }
 
-// isBefore reports whether the place is before the mark.
-func (c *cursor) isBefore() bool {
+// isBeforeMark reports whether the place is before the mark.
+func (c *cursor) isBeforeMark() bool {
 	return c.mark.seqnum == c.next && c.mark.sequence == c.sequence
 }
 
@@ -86,9 +86,9 @@ func parseID(s string) (id128, error) {
 	return id, err
 }
 
-// isBehind reports whether an entry of any file was written before the mark. It
-// is approximate where the boot is another one.
-func (m *mark) isBehind(e *entry) bool {
+// isAfter reports whether the mark was written after an entry of any file. It is
+// approximate where the boot is another one.
+func (m *mark) isAfter(e *entry) bool {
 	if e.boot == m.boot {
 		return e.monotonic < m.monotonic
 	}
@@ -117,7 +117,7 @@ func newCursor(p logtail.Position) (cursor, error) {
 // position is the form in which a place is stored.
 func (c cursor) position(source string, generation uint64) logtail.Position {
 	return logtail.Position{
-		Source: source, Stream: c.sequence.String(), Offset: int64(c.next & (1<<63 - 1)),
+		Source: source, Stream: c.sequence.String(), Offset: bounded(c.next),
 		Hint: c.mark.String(), Generation: generation,
 	}
 }

@@ -73,7 +73,7 @@ type values struct {
 	cut     bool
 }
 
-// read reads the wanted fields of the pending entry. Of a field that is there
+// readValues reads the wanted fields of the pending entry. Of a field that is there
 // several times the first one counts.
 func (f *file) readValues(v *values) error {
 	*v = values{message: v.message[:0]}

@@ -49,7 +49,7 @@ type link struct {
 	broken bool   // its further entries cannot be found
 }
 
-// newFile returns a file of which refresh has to be called first.
+// newFile returns a file; readHeader and count have to be called before all else.
 func newFile(at io.ReaderAt, size func() (int64, error), matches []match, codecs *decompressor) *file {
 	f := &file{at: at, matches: matches, codecs: codecs, chains: make([]*link, len(matches))}
 	f.data.at, f.data.size = at, size
@@ -107,7 +107,7 @@ func (f *file) countOne(l *link, payload []byte) (err error) {
 		if l.data, err = f.find(payload); l.data == 0 || err != nil {
 			return err
 		}
-		l.chain, err = f.begin(l.data)
+		l.chain, err = f.newChain(l.data)
 		return err
 	}
 	return f.recount(l.chain, l.data)

@@ -140,7 +140,7 @@ func (f *follower) hand(file *file) {
 		f.gen++
 	}
 	pos, end := before(sequence, e), behind(sequence, e)
-	f.passed.Time = time.UnixMicro(int64(e.realtime & (1<<62 - 1)))
+	f.passed.Time = time.UnixMicro(bounded(e.realtime))
 	if err := file.readValues(&f.values); err != nil {
 		if f.reader.corrupted(file, []error{err}) {
 			return // nothing of the file is left

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // The layout of journal files is that of systemd v257,
@@ -102,3 +103,7 @@ func parseHeader(b []byte) (header, error) {
 }
 
 func (h *header) is(f flags) bool { return h.flags&f != 0 }
+
+// bounded makes an int64 of a number that a file tells, and that so may be anything: it
+// is not below 0, and two of them can be added.
+func bounded(n uint64) int64 { return int64(min(n, math.MaxInt64/2)) }

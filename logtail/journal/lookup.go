@@ -147,8 +147,8 @@ func (f *file) payload(off, size uint64, codec uint8, limit int) (b []byte, more
 // would have to be read whole.
 const maxPacked = 16 << 20
 
-// begin returns the chain of a DATA object.
-func (f *file) begin(data uint64) (*chain, error) {
+// newChain returns the chain of a DATA object.
+func (f *file) newChain(data uint64) (*chain, error) {
 	c := &chain{file: f}
 	return c, f.recount(c, data)
 }

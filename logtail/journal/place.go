@@ -45,8 +45,8 @@ func (r *reader) isBeforeStart(f *file) bool {
 // seekBehind goes behind a place in a file of another sequence. Of the entries of
 // that very moment it passes those up to the one that is known.
 func (r *reader) seekBehind(f *file, c *cursor) []error {
-	errs := f.seek(c.mark.isBehind)
-	if c.mark.seqnum == 0 || c.isBefore() {
+	errs := f.seek(c.mark.isAfter)
+	if c.mark.seqnum == 0 || c.isBeforeMark() {
 		return errs
 	}
 	start := f.save()
@@ -82,7 +82,7 @@ func (r *reader) isCopy(f *file) bool {
 	if r.last == nil || r.lastRoot == f.root || f.next.boot != r.last.mark.boot {
 		return false
 	}
-	return r.last.mark.isBehind(&f.next) || r.last.mark.sameMoment(&f.next) && slices.Contains(r.moment, f.next.xor)
+	return r.last.mark.isAfter(&f.next) || r.last.mark.sameMoment(&f.next) && slices.Contains(r.moment, f.next.xor)
 }
 
 // heads are the headers of the files with entries that are open, or were when account

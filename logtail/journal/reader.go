@@ -101,7 +101,7 @@ func (r *reader) updateAll() {
 }
 
 func (r *reader) lose(reason string, n uint64, detail string) {
-	r.lost(logtail.Loss{Reason: reason, Count: int64(min(n, 1<<62)), Detail: detail})
+	r.lost(logtail.Loss{Reason: reason, Count: bounded(n), Detail: detail})
 }
 
 // update takes notice of what was added to a file.
