@@ -72,7 +72,7 @@ func TestLaterLogIsReadWhole(t *testing.T) {
 func TestLinkToAFollowedLogIsNotFollowed(t *testing.T) {
 	k := newKnown(t)
 	k.write("var/log/containerd/containerd.log", "v1")
-	if err := os.Symlink("containerd/containerd.log", filepath.Join(k.root, "var/log/containerd.log")); err != nil {
+	if err := os.Symlink("containerd/containerd.log", filepath.Join(k.root, "var", "log", "containerd.log")); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -197,6 +197,6 @@ func (e *entry) takeBack(p attempt.Pod) {
 // sumOf stands for a pod's container.
 func sumOf(p attempt.Pod) uint32 {
 	h := fnv.New32a()
-	h.Write([]byte(nameOf(p.Pod) + "/" + p.Container)) //nolint:errcheck // never fails
+	h.Write([]byte(nameOf(p.Pod) + "/" + p.Container))
 	return h.Sum32()
 }
