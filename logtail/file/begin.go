@@ -62,9 +62,11 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 		return nil, 0, err
 	}
 	if named != nil && p.maybe(named) && named.holds(p) {
-		if c := f.filled(p, named); c != nil {
-			named.close()
-			return c, 0, nil
+		if p.fp.size == 0 {
+			if c := f.filled(named.id, p.hint.born, p.hint.written); c != nil {
+				named.close()
+				return c, 0, nil
+			}
 		}
 		return named, p.offset, nil
 	}
@@ -96,26 +98,6 @@ func (f *follower) renamed(p place) *stream {
 		f.complain(err)
 	}
 	return pick(found, func(o *stream, _ sibling) bool { return p.maybe(o) && o.holds(p) })
-}
-
-// filled opens the oldest copy that was made of a file since nothing, or no whole line,
-// stood in it: such a place fits it also after it was filled and truncated again.
-func (f *follower) filled(p place, named *stream) *stream {
-	if p.fp.size > 0 {
-		return nil
-	}
-	since := time.Unix(0, p.hint.written)
-	found, err := f.siblings()
-	if err != nil {
-		f.complain(err)
-	}
-	c := pick(found, func(o *stream, s sibling) bool {
-		return o.id != named.id && s.size > 0 && s.mtime.After(since) && (o.born == 0 || o.born > p.hint.born)
-	})
-	if c != nil {
-		c.copied = true
-	}
-	return c
 }
 
 // resumeLost goes on where the stored position is of no use: with the oldest file

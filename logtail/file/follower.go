@@ -166,6 +166,11 @@ func (f *follower) follow(ctx context.Context, at info) bool {
 	if at.size == known.size && at.mtime.Equal(known.mtime) && f.settled {
 		return false // as it was when read to its end
 	}
+	if at.size > 0 && len(f.cur.head) == 0 {
+		if c := f.filled(f.cur.id, f.cur.born, f.cur.written); c != nil {
+			return f.adopt(c)
+		}
+	}
 	f.seen, f.settled = at, time.Since(at.mtime) > clockTick
 	f.cur.wrote(at.mtime)
 	if at.size >= f.lines.end() && f.drain(ctx) {

@@ -54,3 +54,21 @@ func TestNewFileIsEmptied(t *testing.T) {
 		r.expect(lines(0, 3)...)
 	})
 }
+
+// An empty file is filled, copied, truncated and filled again between two looks.
+func TestFilledAndTruncatedBetweenTurns(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 2))
+		r.start()
+		logtailtest.CopyTruncate(t, r.file)
+		r.turn(2)
+		for i := range 2 {
+			r.write(text(2+3*i, 3))
+			r.writtenLater(logtailtest.CopyTruncate(t, r.file), i)
+		}
+		r.write(text(8, 1))
+		r.turn(3)
+		r.expect(lines(0, 9)...)
+		r.expectLosses()
+	})
+}

@@ -3,7 +3,6 @@ package file
 import (
 	"os"
 	"testing"
-	"time"
 
 	"pullcause/logtail"
 	"pullcause/logtail/logtailtest"
@@ -107,9 +106,7 @@ func TestResumeFilledAndTruncated(t *testing.T) {
 		r.restart(func() {
 			for i := range 2 {
 				r.write(text(2+3*i, 3))
-				name := logtailtest.CopyTruncate(t, r.file)
-				later := time.Now().AddDate(100, 0, i) // the bubble's time is long gone
-				r.must(os.Chtimes(name, later, later))
+				r.writtenLater(logtailtest.CopyTruncate(t, r.file), i)
 			}
 			r.write(text(8, 1))
 		})

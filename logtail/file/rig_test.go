@@ -62,6 +62,12 @@ func (r *rig) mkdir(name string) { r.must(os.MkdirAll(filepath.Join(r.dir, name)
 // write appends text to the log.
 func (r *rig) write(text string) { logtailtest.Append(r.t, r.file, text) }
 
+// writtenLater has a file look as if it was written to n days after all that the test does.
+func (r *rig) writtenLater(name string, n int) {
+	at := time.Now().AddDate(100, 0, n) // files have real times, later than the bubble's
+	r.must(os.Chtimes(name, at, at))
+}
+
 // start runs a source that reads from the beginning, if cfg says no more.
 func (r *rig) start(change ...func(*Config)) {
 	r.t.Helper()

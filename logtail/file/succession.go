@@ -151,6 +151,22 @@ func (f *follower) truncated(known int64) bool {
 	return f.adoptAt(s, 0)
 }
 
+// filled opens the oldest copy that was made of a file since nothing, or no whole line,
+// stood in it. Such a file looks the same after it was filled and truncated again.
+func (f *follower) filled(id fileID, born, written int64) *stream {
+	found, err := f.siblings()
+	if err != nil {
+		f.complain(err)
+	}
+	c := pick(found, func(o *stream, s sibling) bool {
+		return o.id != id && s.size > f.past.read(o) && s.mtime.UnixNano() > written && (o.born == 0 || o.born > born)
+	})
+	if c != nil {
+		c.copied = true
+	}
+	return c
+}
+
 // search opens the newest rotated file that pleases match and has a line
 // beginning at off.
 func (f *follower) search(off int64, match func(*stream) bool) *stream {
