@@ -27,10 +27,11 @@ func (f *follower) first(statErr error) (*stream, int64, error) {
 	case f.last != nil:
 		// It is closed, so another file may have its id by now.
 		s, between, err := f.successor(fileID{}, f.last.mtime)
-		s, _ = f.orHeld(s, between)
+		s, between = f.orHeld(s, between)
 		if s == nil {
 			return nil, 0, err
 		}
+		f.countPacked(*f.last, s, between)
 		return s, f.readBefore(s), nil
 	case statErr != nil:
 		if errors.Is(statErr, fs.ErrNotExist) {

@@ -200,6 +200,7 @@ func (f *follower) leave(ctx context.Context, pathErr error) bool {
 		f.hold(next)
 		return again
 	}
+	f.countPacked(f.seen, next, between)
 	f.finish()
 	return f.adopt(next)
 }

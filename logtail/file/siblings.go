@@ -17,15 +17,45 @@ type sibling struct {
 	info
 }
 
+// packings end the names of compressed files.
+var packings = []string{".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z", ".zip"}
+
+// unpacked is the name of a file before it was compressed.
+func unpacked(name string) (plain string, ok bool) {
+	for _, ext := range packings {
+		if plain, ok = strings.CutSuffix(name, ext); ok {
+			return plain, true
+		}
+	}
+	return name, false
+}
+
+// isPacked reports whether name is that of a rotated file that was compressed.
+func isPacked(base, name string) bool {
+	plain, ok := unpacked(name)
+	return ok && isRotated(base, plain)
+}
+
+// isBeingPacked reports whether a compressed file is not all there yet.
+func (s sibling) isBeingPacked() bool {
+	plain, _ := unpacked(s.path)
+	_, err := os.Lstat(plain)
+	return err == nil
+}
+
+// isAfter reports whether a file was written to later than another one.
+func (s sibling) isAfter(o *stream) bool {
+	i, err := o.stat()
+	return err == nil && s.mtime.After(i.mtime)
+}
+
 // isRotated reports whether name is one that rotation gives to the file base:
 // "x.log.1", "x.log-20260102", "x.log.old", "x.log.20260102-150405" (kubelet),
 // "x-2026-01-02T15-04-05.000.log" (lumberjack). Compressed files are none: what
 // is in them cannot be continued at an offset.
 func isRotated(base, name string) bool {
-	for _, ext := range []string{".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z", ".zip", ".tmp", ".swp"} {
-		if strings.HasSuffix(name, ext) {
-			return false
-		}
+	if _, packed := unpacked(name); packed || strings.HasSuffix(name, ".tmp") || strings.HasSuffix(name, ".swp") {
+		return false
 	}
 	if mark, ok := strings.CutPrefix(name, base); ok {
 		return isMark(mark)
@@ -50,12 +80,13 @@ func isMark(s string) bool {
 }
 
 // siblings lists the files that rotation made of any of the given names, by
-// directory; the one that was written to longest ago comes first.
-func siblings(dirs map[string][]string) ([]sibling, error) {
+// directory; the one that was written to longest ago comes first. made tells them by
+// their names.
+func siblings(dirs map[string][]string, made func(base, name string) bool) ([]sibling, error) {
 	// A rotation that is under way may hide a file from a single listing.
 	var found []sibling
 	for range 5 {
-		again, err := list(dirs)
+		again, err := list(dirs, made)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +98,7 @@ func siblings(dirs map[string][]string) ([]sibling, error) {
 	return found, nil
 }
 
-func list(dirs map[string][]string) ([]sibling, error) {
+func list(dirs map[string][]string, made func(base, name string) bool) ([]sibling, error) {
 	// All names count in all directories: the target of "x.log" may be "x-1.log"
 	// there, and the one after it "x-2.log".
 	bases := slices.Concat(slices.Collect(maps.Values(dirs))...)
@@ -78,7 +109,7 @@ func list(dirs map[string][]string) ([]sibling, error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			rotated := func(base string) bool { return isRotated(base, e.Name()) }
+			rotated := func(base string) bool { return made(base, e.Name()) }
 			if !e.Type().IsRegular() || !slices.ContainsFunc(bases, rotated) {
 				continue
 			}

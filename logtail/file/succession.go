@@ -109,14 +109,40 @@ func (f *follower) letGo() {
 	f.held = nil
 }
 
-func (f *follower) siblings() ([]sibling, error) {
+func (f *follower) siblings() ([]sibling, error) { return f.beside(isRotated) }
+
+// beside lists what rotation made, of a kind that made tells by the names.
+func (f *follower) beside(made func(base, name string) bool) ([]sibling, error) {
 	dirs, _ := watch.Lookups(f.cfg.Path)
 	if f.cur != nil {
 		dir, name := filepath.Split(f.cur.real)
 		dir = filepath.Clean(dir)
 		dirs[dir] = append(dirs[dir], name)
 	}
-	return siblings(dirs)
+	return siblings(dirs, made)
+}
+
+// countPacked counts as lost what was rotated after the file that is left, before the
+// next one, and compressed before it was looked at.
+func (f *follower) countPacked(left info, next *stream, between bool) {
+	packed, err := f.beside(isPacked)
+	if err != nil {
+		f.complain(err)
+	}
+	lost := 0
+	for _, s := range packed {
+		if s.id != left.id && !s.mtime.Before(left.mtime) && !s.isBeingPacked() && !(between && s.isAfter(next)) {
+			lost++
+		}
+	}
+	// One of them is the file that is left if that is gone. lumberjack does not give it
+	// the time that it had (v2.2.1 compressLogFile).
+	if left.links == 0 {
+		lost--
+	}
+	for range lost {
+		f.lost(logtail.LostRotation, 0, fmt.Sprintf("a rotated file of %s was compressed before it was read; have it compressed one rotation later", f.cfg.Path))
+	}
 }
 
 // openUnread opens a rotated file unless all of it was read.
