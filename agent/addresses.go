@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
-	"sync"
 
 	"pullcause/agent/export/otlp/endpoint"
 	"pullcause/logtail/checkpoint"
@@ -17,11 +17,11 @@ import (
 // addresses keeps in the state folder where receivers were last reached: an agent that
 // starts while the node's DNS fails, and has to tell of it, knows no other way to them.
 type addresses struct {
-	path string
-	log  *slog.Logger
-
-	mu     sync.Mutex
-	failed bool // to write, which was told
+	dialer *endpoint.Dialer
+	path   string
+	log    *slog.Logger
+	learnt chan struct{} // cap 1: an address is new; nil without a state folder
+	failed bool          // to write, which was told
 }
 
 // addressesFile holds what [addressesForm] says.
@@ -36,19 +36,38 @@ type addressesForm struct {
 	Addresses map[string]string `json:"addresses"`
 }
 
-// keepAddresses gives a dialer what an earlier run has learnt, and keeps what it learns.
-// What cannot be read or written costs no more than that.
-func keepAddresses(d *endpoint.Dialer, dir string, log *slog.Logger) {
+// openAddresses gives a dialer what an earlier run has learnt. What cannot be read or
+// written costs no more than that.
+func openAddresses(d *endpoint.Dialer, dir string, log *slog.Logger) *addresses {
+	a := &addresses{dialer: d, path: filepath.Join(dir, addressesFile), log: log}
 	if dir == "" {
-		return
+		return a
 	}
-	a := &addresses{path: filepath.Join(dir, addressesFile), log: log}
 	known, err := a.load()
 	if err != nil {
 		log.Warn("the last addresses of receivers cannot be used; they are learnt again", "error", err)
 	}
+	a.learnt = make(chan struct{}, 1)
 	d.Know(known)
-	d.Learnt = a.save
+	d.Learnt = func() {
+		select {
+		case a.learnt <- struct{}{}:
+		default:
+		}
+	}
+	return a
+}
+
+// run stores what the dialer learns.
+func (a *addresses) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.learnt:
+			a.save()
+		}
+	}
 }
 
 func (a *addresses) load() (map[string]string, error) {
@@ -74,10 +93,8 @@ func (a *addresses) load() (map[string]string, error) {
 	return form.Addresses, nil
 }
 
-func (a *addresses) save(all map[string]string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	text, err := json.Marshal(addressesForm{Version: 1, Addresses: all})
+func (a *addresses) save() {
+	text, err := json.Marshal(addressesForm{Version: 1, Addresses: a.dialer.Known()})
 	if err == nil {
 		err = checkpoint.ReplaceFile(a.path, append(text, '\n'))
 	}

@@ -46,6 +46,7 @@ type Agent struct {
 	metrics   *telemetry.Metrics
 	exporter  *export.Exporter
 	dialer    *endpoint.Dialer // of records and metrics
+	addresses *addresses
 	spool     *spooler         // nil without a state folder
 	enricher  *enrich.Enricher
 	pipe      *pipeline
@@ -70,7 +71,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Agent, error) {
 	if err := a.claim(ctx); err != nil {
 		return nil, err
 	}
-	keepAddresses(a.dialer, cfg.Delivery.StateDir, a.log)
+	a.addresses = openAddresses(a.dialer, cfg.Delivery.StateDir, a.log)
 	if err := a.open(deps); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -191,6 +192,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serve(running) })
 	group.Go(func() error { return a.watch(running) })
 	group.Go(func() error { return a.positions.run(running) })
+	group.Go(func() error { return a.addresses.run(running) })
 	group.Go(func() error { return a.pipe.gather(running) })
 	group.Go(func() error { return a.enricher.Run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {

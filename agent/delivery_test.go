@@ -130,13 +130,15 @@ func TestStartWithoutDNS(t *testing.T) {
 	_, stop := n.run()
 	n.write(n.containerd, fmt.Sprintf(containerdLines, "v1"))
 	n.wait(1)
-	stop()
 	const away = "receiver.invalid" // RFC 6761: never resolves
 	file := filepath.Join(n.cfg.Delivery.StateDir, "receivers.json")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var text []byte
+	waitFor(t, file, func() (ok bool) {
+		var err error
+		text, err = os.ReadFile(file)
+		return err == nil
+	})
+	stop()
 	if err := os.WriteFile(file, bytes.Replace(text, []byte("localhost:"), []byte(away+":"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -78,14 +78,16 @@ var agentCases = []alertCase{
 		input: `
 			pullcause_lost_total{reason="spool_corrupt",instance="10.0.0.7:9808"} 0x50
 			pullcause_lost_total{reason="spool_corrupt",instance="10.0.0.8:9808"} _x60 12x30
+			process_start_time_seconds{instance="10.0.0.8:9808"} _x60 3590x30
 		`,
 		want: []string{`{instance="10.0.0.8:9808",reason="spool_corrupt"}`},
 	},
 	{
-		alert: "PullcauseLosingRecords", name: "not for losses of another kind", at: 60 * time.Minute,
+		alert: "PullcauseLosingRecords", name: "not for losses of another kind, nor for old ones that are scraped for the first time", at: 60 * time.Minute,
 		input: `
 			pullcause_lost_total{reason="pull_forgotten",instance="node-a"} 0+1x60
-			pullcause_lost_total{reason="queue_full",instance="node-a"} 0x60
+			pullcause_lost_total{reason="queue_full",instance="node-a"} _x30 9x60
+			process_start_time_seconds{instance="node-a"} -86400x60
 		`,
 	},
 	{
@@ -100,6 +102,7 @@ var agentCases = []alertCase{
 		input: `
 			pullcause_lost_total{reason="journal_vacuumed",instance="node-a"} 0x10 _x10 5000x60
 			pullcause_lost_total{reason="journal_vacuumed",instance="10.0.0.8:9808"} _x20 5000x60
+			process_start_time_seconds{instance="10.0.0.8:9808"} _x20 1190x60
 		`,
 		want: []string{`{instance="node-a",reason="journal_vacuumed"}`, `{instance="10.0.0.8:9808",reason="journal_vacuumed"}`},
 	},
@@ -162,6 +165,15 @@ var agentCases = []alertCase{
 			kube_daemonset_status_number_unavailable{namespace="monitoring",daemonset="pullcause"} 2x30
 			kube_daemonset_status_desired_number_scheduled{namespace="monitoring",daemonset="pullcause"} 100x30
 			kube_daemonset_status_updated_number_scheduled{namespace="monitoring",daemonset="pullcause"} 100x30
+		`,
+		want: []string{`{namespace="monitoring",daemonset="pullcause"}`},
+	},
+	{
+		alert: "PullcauseNotReady", name: "of all, while nodes come and go", at: 40 * time.Minute,
+		input: `
+			kube_daemonset_status_number_unavailable{namespace="monitoring",daemonset="pullcause"} 50x40
+			kube_daemonset_status_desired_number_scheduled{namespace="monitoring",daemonset="pullcause"} 50x9 51x9 50x9 51x9
+			kube_daemonset_status_updated_number_scheduled{namespace="monitoring",daemonset="pullcause"} 50x9 51x9 50x9 51x9
 		`,
 		want: []string{`{namespace="monitoring",daemonset="pullcause"}`},
 	},

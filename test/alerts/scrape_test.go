@@ -148,14 +148,15 @@ func ofAgent(t *testing.T) string {
 			t.Error(err)
 		}
 	}()
-	const want = `pullcause_incident_duration_seconds_count 1`
+	// A scrape asks for the sources before it adds up what they have read.
+	const want, too = `pullcause_incident_duration_seconds_count 1`, `pullcause_source_up{`
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		text := get(t, "http://"+a.PublicAddr()+"/metrics")
-		if strings.Contains(text, want) {
+		if strings.Contains(text, want) && strings.Contains(text, too) {
 			return text
 		}
 		if time.Now().After(end) {
-			t.Fatalf("/metrics does not hold %s:\n%s", want, text)
+			t.Fatalf("/metrics does not hold %s and %s:\n%s", want, too, text)
 		}
 	}
 }

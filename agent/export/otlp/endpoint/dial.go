@@ -22,9 +22,9 @@ type Dialer struct {
 	// the system does it.
 	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	Lookup func(ctx context.Context, host string) ([]string, error)
-	// Learnt is told all addresses that worked, host:port to ip:port, when one is new or
-	// another one than before; nil tells nobody. It may be called by several goroutines.
-	Learnt func(addresses map[string]string)
+	// Learnt is called when an address that worked is new or another one than before; nil
+	// tells nobody. It must not block: what was dialled waits for it.
+	Learnt func()
 
 	mu    sync.Mutex
 	last  map[string]string // host:port to ip:port
@@ -52,11 +52,18 @@ func (d *Dialer) Tried() []Dialed {
 	return tried
 }
 
-// Know takes up what an earlier Dialer has learnt.
+// Know takes up what an earlier Dialer has learnt, host:port to ip:port.
 func (d *Dialer) Know(addresses map[string]string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = maps.Clone(addresses)
+}
+
+// Known are the addresses that worked last, host:port to ip:port.
+func (d *Dialer) Known() map[string]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.last)
 }
 
 // learn keeps the address of a host that was reached by name.
@@ -67,10 +74,9 @@ func (d *Dialer) learn(host, address string) {
 		d.last = map[string]string{}
 	}
 	d.last[host] = address
-	all := maps.Clone(d.last)
 	d.mu.Unlock()
 	if !known && d.Learnt != nil {
-		d.Learnt(all)
+		d.Learnt()
 	}
 }
 
