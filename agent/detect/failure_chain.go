@@ -105,7 +105,7 @@ func (c *chain) finish() {
 		c.f.Found.add(LookupFailed)
 	}
 	if c.f.Found.Has(NoBasicAuth, BadCredentials, ExpiredCredentials, ForbiddenWord) {
-		c.f.Found &^= 1 << DeniedOrAbsent // it was told which
+		c.f.Found.remove(DeniedOrAbsent) // it was told which
 	}
 	leaf := c.text[min(c.leaf, len(c.text)):]
 	switch {

@@ -89,15 +89,19 @@ const (
 )
 
 // Findings is a set of findings.
-type Findings uint64
+type Findings [2]uint64
 
 // They must all fit.
-const _ = uint(64 - findings)
+const _ = uint(len(Findings{})*64 - int(findings))
+
+// word and bit are where a finding stands in a set.
+func (f Finding) word() int   { return int(f / 64) }
+func (f Finding) bit() uint64 { return 1 << (f % 64) }
 
 // Has reports whether one of the findings is in the set.
 func (s Findings) Has(oneOf ...Finding) bool {
 	for _, f := range oneOf {
-		if s&(1<<f) != 0 {
+		if s[f.word()]&f.bit() != 0 {
 			return true
 		}
 	}
@@ -126,9 +130,11 @@ func (s Findings) String() string {
 
 func (s *Findings) add(f Finding) {
 	if f != noFinding {
-		*s |= 1 << f
+		s[f.word()] |= f.bit()
 	}
 }
+
+func (s *Findings) remove(f Finding) { s[f.word()] &^= f.bit() }
 
 // String is the finding's name in words.
 func (f Finding) String() string {
