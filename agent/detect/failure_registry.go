@@ -123,6 +123,24 @@ func (c *chain) entry(code, message string, n int) {
 		c.credentials(message)
 	case "denied":
 		c.denied(message)
+	case "unknown":
+		c.unknown(message)
+	}
+}
+
+// unknown reads what a registry says with a code that is none of the specification,
+// which clients print as this one: Harbor's NOT_FOUND with "artifact p/app:v1 not
+// found", "repository p/app not found" or "resource not found" (goharbor/harbor
+// v2.10.2 src/lib/errors/const.go). go.podman.io/image v5.42.0
+// docker/docker_client.go isManifestUnknownError takes any message so.
+func (c *chain) unknown(message string) {
+	message = strings.ToLower(message)
+	if c.f.Status != 0 && c.f.Status != 404 || !strings.Contains(message, "not found") {
+		return
+	}
+	c.notThere("")
+	if strings.HasPrefix(message, "repository ") || strings.HasPrefix(message, "project ") {
+		c.found(RepositoryUnknown)
 	}
 }
 

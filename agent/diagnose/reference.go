@@ -108,14 +108,21 @@ func manifestNotFound(e evidence) verdict {
 	case e.code("name_unknown"), e.found(detect.RepositoryUnknown):
 		v.detail = detailRepository
 		v.remedy = "The registry does not have " + e.theRepository() + ". Correct the name, or push the image there."
-	// What is fetched once the tag is resolved has a digest.
-	case e.f.Step == detect.StepFetch || strings.Contains(e.image(), "@sha256:") || strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:"):
+	case e.asksForDigest():
 		v.detail = detailDigest
 		v.remedy = "The registry does not hold this digest any more (it may have been garbage-collected, or belongs to another repository). List what there is: crane ls" + named(cmp.Or(e.repository(), "REPOSITORY")) + "."
 	default:
 		v.remedy = "The tag does not exist in the registry. List those that do: crane ls" + named(cmp.Or(e.repository(), "REPOSITORY")) + "; then correct the tag or push it."
 	}
 	return v
+}
+
+// asksForDigest reports whether what failed was asked for by its digest, as all is
+// that is fetched once the tag is resolved.
+func (e evidence) asksForDigest() bool {
+	return e.f.Step == detect.StepFetch || strings.Contains(e.image(), "@sha256:") ||
+		strings.Contains(e.f.URL, "/manifests/sha256:") || strings.Contains(e.f.URL, "/blobs/sha256:") ||
+		e.registrySays("@sha256:") // Harbor names what it does not have
 }
 
 // notFoundOrDenied is for registries that do not tell a missing repository from
