@@ -101,6 +101,9 @@ func (d *detection) plain(text string) bool {
 		return d.clientOutput(text)
 	}
 	head, message := text[:n], text[n:]
+	if strings.TrimSpace(head) != "" {
+		message = withoutColumns(message)
+	}
 	if strings.HasPrefix(message, "Error syncing pod") && strings.TrimSpace(head) == "" {
 		d.syncText(message, Pod{}, Kubelet)
 		return true
@@ -135,10 +138,28 @@ func messageStart(line string) int {
 	return first
 }
 
+// withoutColumns cuts off what "get events" with --output wide prints behind a
+// message: when the event was seen first, how often, and its name, which is that of
+// the pod and a number (kubernetes v1.37.2
+// pkg/printers/internalversion/printers.go printEvent; client-go v0.37.2
+// tools/record/event.go makeEvent).
+func withoutColumns(message string) string {
+	const blanks = "  "
+	rest, name, named := cutLast(strings.TrimRight(message, " "), blanks)
+	rest, count, counted := cutLast(strings.TrimRight(rest, " "), blanks)
+	rest, age, aged := cutLast(strings.TrimRight(rest, " "), blanks)
+	dot := strings.LastIndexByte(name, '.')
+	if !named || !counted || !aged || dot <= 0 || strings.Trim(name[dot+1:], "0123456789abcdef") != "" ||
+		strings.Trim(count, "0123456789") != "" || !isAge(age) {
+		return message
+	}
+	return strings.TrimRight(rest, " ")
+}
+
 // eventColumns reads the object out of the columns in front of an event's
 // message. The layouts are those of kubectl: "get events" with and without
 // --all-namespaces and --output wide, the older one with a count and a kind,
-// "describe" (which names no object), and the e2e framework's "event for".
+// "describe" (which names the container alone, from v0.37 on), and the e2e framework's "event for".
 func eventColumns(head string) (p Pod, kind ContainerKind, container string) {
 	words := strings.Fields(head)
 	for i, word := range words {
@@ -150,7 +171,7 @@ func eventColumns(head string) (p Pod, kind ContainerKind, container string) {
 		case word == "for" && i > 0 && words[i-1] == "event" && i+1 < len(words):
 			p.Name = strings.TrimSuffix(words[i+1], ":")
 		case strings.HasPrefix(word, "spec."):
-			kind, container = fieldPath(word)
+			kind, container = fieldPath(strings.TrimSuffix(word, ":"))
 		}
 	}
 	if len(words) > 3 && !isAge(words[0]) && isAge(words[1]) && (words[2] == "Normal" || words[2] == "Warning") {
