@@ -6,8 +6,8 @@ import (
 )
 
 // dockerd reads what moby's daemon writes (distribution/pull.go,
-// distribution/pull_v2.go, api/server/server.go). Its lines name no image; the
-// kubelet's do.
+// distribution/pull_v2.go, api/server/server.go, of v29 daemon/server/server.go).
+// Before v29 its lines name no image; the kubelet's do.
 func (d *detection) dockerd(msg value, f fields) bool {
 	switch {
 	case msg.startsWith("Not continuing with pull after error"):
@@ -17,16 +17,39 @@ func (d *detection) dockerd(msg value, f fields) bool {
 		msg.startsWith("Download failed, retrying"):
 		d.dockerFailed(HostFailed, msg.text(), f)
 	case msg.startsWith("Handler for POST "):
-		text := msg.text()
-		path, _, found := between(text, "Handler for POST ", " returned error")
-		if path, _, _ = strings.Cut(path, "?"); found && strings.HasSuffix(path, "/images/create") {
-			_, text, _ = strings.Cut(text, " returned error")
-			d.dockerFailed(PullFailed, "returned error"+text, f)
-		}
+		d.handlerFailed(msg.text(), f)
 	default:
 		return false
 	}
 	return true
+}
+
+// handlerFailed reads "Handler for POST /v1.43/images/create returned error: …", in
+// v29 with the error and the request in fields; the status there is the daemon's own.
+func (d *detection) handlerFailed(msg string, f fields) {
+	path, _, found := between(msg, "Handler for POST ", " returned error")
+	if path, _, _ = strings.Cut(path, "?"); !found || !strings.HasSuffix(path, "/images/create") {
+		return
+	}
+	_, failure, _ := strings.Cut(msg, " returned error")
+	d.dockerFailed(PullFailed, "returned error"+failure, f)
+}
+
+// requestedImage is the image in a request to create one, by tag or digest.
+func requestedImage(request string) string {
+	u, err := url.Parse(request)
+	if err != nil {
+		return ""
+	}
+	image, tag := u.Query().Get("fromImage"), u.Query().Get("tag")
+	switch {
+	case image == "" || tag == "":
+		return image
+	case strings.Contains(tag, ":"):
+		return image + "@" + tag
+	default:
+		return image + ":" + tag
+	}
 }
 
 // dockerFailed takes the error from behind the first ": ", or from its field.
@@ -36,6 +59,8 @@ func (d *detection) dockerFailed(kind Kind, msg string, f fields) {
 		s.Failure = d.failure(failure)
 	} else if v, ok := f.get("error"); ok {
 		s.Failure = d.failure(v.text())
+	} else if v, ok := f.get("error-response"); ok {
+		s.Failure, s.Image = d.failure(v.text()), requestedImage(f.text("request-url"))
 	}
 	if kind == HostFailed && s.Failure != nil {
 		s.Host = Host{}.with(s.Failure).withRole()
