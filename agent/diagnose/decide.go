@@ -37,7 +37,7 @@ var rules = [...]rule{
 	platformMismatch, unsupportedMedia,
 	// A full disk shows while a layer is stored or extracted, and makes content
 	// short.
-	diskFull, contentCorrupt, unpackFailed,
+	diskFull, contentCorrupt, endedWhileUnpacking, unpackFailed,
 	// A proxy that cannot be reached is "connection refused" too, and a DNS
 	// server that does not answer "i/o timeout".
 	proxyFailed, tlsFailed, dnsFailed,

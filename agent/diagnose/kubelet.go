@@ -43,3 +43,18 @@ func canceled(e evidence) verdict {
 		remedy: "Somebody ended this pull: the pod was deleted, the kubelet or the runtime restarted, or no progress was made. Look at the lines before it.",
 	}
 }
+
+// endedWhileUnpacking is for pulls that were ended while their layers were extracted,
+// where nothing is wrong with the snapshotter.
+func endedWhileUnpacking(e evidence) verdict {
+	if e.f.Step != detect.StepUnpack || e.found(detect.LocalStorage, detect.ContentMissing, detect.PermissionDenied) {
+		return verdict{}
+	}
+	if e.found(detect.DeadlineExceeded) {
+		return verdict{
+			cause: Canceled, confidence: Likely,
+			remedy: "The time that this pull was given ended while layers were unpacked. It goes on at the next attempt; if it ends so again, look at the load of the node's disk: iostat -x 1.",
+		}
+	}
+	return canceled(e)
+}
