@@ -47,6 +47,9 @@ var nodePhrases = [...]phrase{
 	{"no space left on device", "", NoSpace},
 	{"There is not enough space on the disk", "", NoSpace},
 	{"disk quota exceeded", "", Quota},
+	// openzfs/zfs 2.2 lib/libzfs/libzfs_util.c EZFS_NOSPC, in the error of
+	// github.com/mistifyio/go-zfs v4.0.0 error.go.
+	{"out of space", "", NoSpace},
 	{"permission denied", "", PermissionDenied},
 	{"operation not permitted", "", PermissionDenied},
 	{"read-only file system", "", LocalStorage},
