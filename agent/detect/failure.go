@@ -77,6 +77,8 @@ type Failure struct {
 	// an HTTP proxy.
 	Peer  string
 	Proxy bool
+	// Socket is the path of the unix socket that was dialled.
+	Socket string
 	// Others are the further errors of an aggregate (several credentials tried,
 	// several mirrors), at most [MaxOthers].
 	Others []*Failure

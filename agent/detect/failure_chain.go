@@ -22,6 +22,7 @@ type chain struct {
 	containerd bool   // containerd's own words for a failed request were read
 	looking    bool   // a name is being looked up
 	told       bool   // a phrase was read since the last wrapper
+	speaker    string // whose words the last wrapper of a runtime was, since the last rpc error
 	op         string // the last operation on a connection or file: dial, read, mkdir
 	nested     bool   // this is a member of an aggregate
 }

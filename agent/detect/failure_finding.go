@@ -72,11 +72,13 @@ const (
 	Quota
 	PermissionDenied
 	WrongDiffID
-	Locked         // another pull holds the layer
-	LocalStorage   // a file of the runtime's own storage is at fault
-	ContentMissing // a blob that the runtime should have is not there
-	SocketGone     // a unix socket does not answer
-	RuntimeGone    // the runtime does not
+	Locked          // another pull holds the layer
+	LocalStorage    // a file of the runtime's own storage is at fault
+	ContentMissing  // a blob that the runtime should have is not there
+	NoUnpackTarget  // the runtime has no snapshotter to unpack for this platform
+	SnapshotterGone // a snapshotter that is a process of its own does not answer
+	SocketGone      // a unix socket does not answer
+	RuntimeGone     // the runtime does not
 
 	SignatureDenied
 	VerifierDenied
@@ -162,7 +164,8 @@ var findingNames = [findings]string{
 	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", WrongSize: "wrong-size", Truncated: "truncated",
 	Corrupt: "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",
 	PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",
-	LocalStorage: "local-storage", ContentMissing: "content-missing", SocketGone: "socket-gone",
+	LocalStorage: "local-storage", ContentMissing: "content-missing", NoUnpackTarget: "no-unpack-target",
+	SnapshotterGone: "snapshotter-gone", SocketGone: "socket-gone",
 	RuntimeGone: "runtime-gone", SignatureDenied: "signature-denied", VerifierDenied: "verifier-denied",
 	PolicyDenied: "policy-denied", CredentialPlugin: "credential-plugin", PullSecretMissing: "pull-secret-missing",
 }

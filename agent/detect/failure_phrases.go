@@ -107,6 +107,10 @@ func (c *chain) say(f Finding) {
 		if c.creates() {
 			f = NoInodes
 		}
+	case RuntimeGone: // "error reading from server: EOF"
+		if c.speaker == Containerd && c.f.Step == StepUnpack {
+			f = SnapshotterGone
+		}
 	}
 	c.found(f)
 }

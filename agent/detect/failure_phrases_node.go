@@ -69,6 +69,7 @@ var nodePhrases = [...]phrase{
 	{"number of layers and diffIDs don't match", "", WrongDiffID},
 	{"failed to stat parent", "", LocalStorage},
 	{"snapshotter not loaded", "", LocalStorage},
+	{"no unpack platforms defined", "", NoUnpackTarget},
 	{"failed to mount ", "", LocalStorage},
 	{"failed to create temp dir", "", LocalStorage},
 	// github.com/containers/storage v1.59.0 pkg/archive, drivers/overlay.

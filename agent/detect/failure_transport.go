@@ -3,6 +3,8 @@ package detect
 import (
 	"net/netip"
 	"strings"
+
+	"pullcause/agent/redact"
 )
 
 // transport reads the operation that failed on the way to a host, as package
@@ -40,7 +42,7 @@ func (c *chain) transport(rest string) int {
 	}
 	address = addressOf(address)
 	if plainNetwork == "unix" {
-		c.f.Found.add(SocketGone)
+		c.socket(address)
 	} else if !c.looking {
 		c.peer(address)
 	}
@@ -56,6 +58,18 @@ func addressOf(s string) string {
 		return address
 	}
 	return strings.TrimRight(s, ":\" \n")
+}
+
+// socket notes a unix socket that does not answer. containerd itself dials those of
+// snapshotters that are processes of their own (containerd v2.4.2
+// docs/PLUGINS.md, proxy plugins); a client of a runtime dials the runtime's.
+func (c *chain) socket(path string) {
+	c.f.Socket = bounded(redact.Text(path), maxAddress)
+	if c.speaker == Containerd {
+		c.f.Found.add(SnapshotterGone)
+	} else {
+		c.f.Found.add(SocketGone)
+	}
 }
 
 // peer notes the far end of a connection.

@@ -86,6 +86,9 @@ func (c *chain) wrapper(rest string) int {
 		}
 		c.f.Found.add(w.found)
 		c.asked, c.expects = false, false
+		if w.by != "" || w.shape == rpc {
+			c.speaker = w.by
+		}
 		c.within(w.text)
 		return n
 	}

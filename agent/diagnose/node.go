@@ -1,6 +1,10 @@
 package diagnose
 
-import "pullcause/agent/detect"
+import (
+	"strings"
+
+	"pullcause/agent/detect"
+)
 
 // The causes that the node owns.
 
@@ -42,6 +46,12 @@ func unpackFailed(e evidence) verdict {
 	case e.found(detect.Locked):
 		v.detail = detailLocked
 		v.remedy = "Another pull holds the same layer. It ends by itself; if not, restart the runtime: systemctl restart " + e.words().unit + "."
+	case e.found(detect.SnapshotterGone):
+		v.detail = detailSnapshotter
+		v.remedy = snapshotterGone(e)
+	case e.found(detect.NoUnpackTarget):
+		v.detail = detailSnapshotter
+		v.remedy = `containerd is not configured to unpack for this snapshotter and platform. Add [[plugins."io.containerd.transfer.v1.local".unpack_config]] with platform and snapshotter to /etc/containerd/config.toml and restart it: systemctl restart containerd.`
 	case e.f.Step != detect.StepUnpack && !e.found(detect.LocalStorage, detect.ContentMissing):
 		return verdict{}
 	case e.found(detect.PermissionDenied):
@@ -55,4 +65,30 @@ func unpackFailed(e evidence) verdict {
 		}
 	}
 	return v
+}
+
+// remoteSnapshotters are the services of snapshotters that are processes of their own,
+// by a word in the path of their socket.
+var remoteSnapshotters = [...]struct{ word, unit string }{
+	{"nydus", "nydus-snapshotter"},                  // containerd/nydus-snapshotter misc/snapshotter
+	{"soci", "soci-snapshotter"},                    // awslabs/soci-snapshotter soci-snapshotter.service
+	{"stargz", "stargz-snapshotter"},                // containerd/stargz-snapshotter script/config/etc/systemd
+	{"gcfs", "gcfs-snapshotter"},                    // GKE's image streaming
+	{"overlaybd", "overlaybd-snapshotter"},          // containerd/accelerated-container-image script
+	{"fuse-overlayfs", "containerd-fuse-overlayfs"}, // kubernetes-sigs/kind images/base/files/etc/systemd
+}
+
+// snapshotterGone is what to do where such a process does not answer.
+func snapshotterGone(e evidence) string {
+	socket, unit := "of its address in proxy_plugins", "SNAPSHOTTER"
+	if e.f.Socket != "" {
+		socket = quotedIfNeeded(e.f.Socket)
+	}
+	for _, s := range remoteSnapshotters {
+		if strings.Contains(e.f.Socket, s.word) {
+			unit = s.unit
+			break
+		}
+	}
+	return "A snapshotter that is a process of its own does not answer on the socket " + socket + ". Look at it: systemctl status " + unit + ", journalctl -u " + unit + "; proxy_plugins in /etc/containerd/config.toml names it."
 }
