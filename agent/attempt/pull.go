@@ -189,6 +189,7 @@ func (p *Pod) fill(s detect.Signal) {
 // finish makes the attempt out of what was collected.
 func (p *pull) finish(node string) Attempt {
 	a := p.a
+	a.Registry = p.ref.registryOf(a.Failure)
 	a.UID, a.Whole = uid(node, p.terminal), p.whole(p.a.Pods)
 	if a.Attribution == "" {
 		a.Attribution = ByNobody

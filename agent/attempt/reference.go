@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"pullcause/agent/detect"
 )
 
 // maxReferences bounds the cache of parsed references.
@@ -51,6 +53,15 @@ func parseReference(image string) ref {
 		parsed.tag = n.Tag()
 	}
 	return parsed
+}
+
+// registryOf is the host that the image is asked for at, empty where a pull failed
+// because nobody knows: then the default is not what was meant.
+func (r ref) registryOf(f *detect.Failure) string {
+	if f != nil && f.Found.Has(detect.ShortName) {
+		return ""
+	}
+	return r.registry
 }
 
 // key is what the lines of one pull have in common: the normalised reference,

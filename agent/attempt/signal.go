@@ -16,7 +16,7 @@ func FromSignal(s detect.Signal) Attempt {
 
 func fromSignal(s detect.Signal, parsed ref) Attempt {
 	a := Attempt{
-		UID: uid("", s), Image: signalImage(s), Ref: parsed.name, Registry: parsed.registry,
+		UID: uid("", s), Image: signalImage(s), Ref: parsed.name, Registry: parsed.registryOf(s.Failure),
 		Program: s.Program, Start: s.Time, End: s.Time, Observed: s.Observed,
 		Succeeded: s.Kind == detect.PullSucceeded,
 		BackOff:   s.Kind == detect.BackOff,

@@ -15,6 +15,7 @@ const (
 
 	MalformedReference // the image name does not parse
 	UppercaseReference // because of an upper-case letter
+	ShortName          // it names no registry, and the node does not tell which one is meant
 	NeverPull          // not on the node, and policy Never
 	PullQPSExceeded    // the kubelet's own limit
 	NoProgress         // cancelled for lack of progress
@@ -147,8 +148,8 @@ func (f Finding) String() string {
 }
 
 var findingNames = [findings]string{
-	MalformedReference: "malformed-reference", UppercaseReference: "uppercase-reference", NeverPull: "never-pull",
-	PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled", NotFound: "not-found",
+	MalformedReference: "malformed-reference", UppercaseReference: "uppercase-reference", ShortName: "short-name",
+	NeverPull: "never-pull", PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled", NotFound: "not-found",
 	RepositoryUnknown: "repository-unknown", DeniedOrAbsent: "denied-or-absent", NoBasicAuth: "no-basic-auth",
 	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", AuthFailed: "auth-failed",
 	ForbiddenWord: "forbidden-word", TooManyRequests: "too-many-requests", Unavailable: "unavailable",

@@ -59,13 +59,15 @@ func (c *chain) phrase(rest string) int {
 	return 0
 }
 
-// about notes the repository that a sentence of moby's names (moby v28.5.2
-// distribution/errors.go).
+// about notes what a sentence names: the repository of moby's (moby v28.5.2
+// distribution/errors.go), the image of CRI-O's.
 func (c *chain) about(text, tail string) {
 	switch text {
 	case "pull access denied for ", "manifest for ", "repository ":
 		name, _, _ := strings.Cut(tail, " ")
 		c.f.Repository = bounded(strings.TrimRight(name, ",:"), maxReference)
+	case ambiguousName:
+		c.reference(tail)
 	}
 }
 

@@ -1,5 +1,8 @@
 package detect
 
+// ambiguousName is followed by the image; the kubelet's event does not always name it.
+const ambiguousName = "short name mode is enforcing, but image name "
+
 // referencePhrases are about the image's name and the kubelet's own rules.
 var referencePhrases = [...]phrase{
 	// github.com/distribution/reference v0.6.0 reference.go, normalize.go;
@@ -15,11 +18,11 @@ var referencePhrases = [...]phrase{
 	{"unsupported digest algorithm", "", MalformedReference},
 	{"invalid tag format", "", MalformedReference},
 	{"InvalidImageName", "", MalformedReference},
-	// go.podman.io/image v5.42.0 pkg/shortnames/shortnames.go; CRI-O v1.36.3
+	// go.podman.io/image v5.42.0 pkg/shortnames/shortnames.go; CRI-O v1.34 to v1.37
 	// internal/storage/image.go.
-	{"short-name ", " did not resolve to an alias", MalformedReference},
-	{"short-name resolution enforced", "", MalformedReference},
-	{"short name mode is enforcing", "", MalformedReference},
+	{"short-name ", " did not resolve to an alias", ShortName},
+	{"short-name resolution enforced", "", ShortName},
+	{ambiguousName, " returns ambiguous list", ShortName},
 	{"Invalid image name ", "", MalformedReference},
 	// kubelet 1.24 to 1.37 pkg/kubelet/images/{helpers,image_manager}.go.
 	{"pull QPS exceeded", "", PullQPSExceeded},

@@ -112,6 +112,10 @@ func TestRemedies(t *testing.T) {
 			[]string{"/run/containerd-nydus/containerd-nydus-grpc.sock", "systemctl status nydus-snapshotter"},
 		},
 		{"no unpack configuration", app, `failed to pull and unpack image "` + app + `": unable to initialize unpacker: no unpack platforms defined: invalid argument`, diagnose.Facts{}, []string{"unpack_config"}},
+		{
+			"short name", "", "short name mode is enforcing, but image name alpine/git:latest returns ambiguous list", diagnose.Facts{},
+			[]string{"'alpine/git:latest' tells no registry", "/etc/containers/registries.conf.d"},
+		},
 		{"hostile name", "registry.example.com/a';reboot;'/x:v1", "manifest unknown", diagnose.Facts{}, []string{`'registry.example.com/a'\'';reboot;'\''/x'`}},
 	} {
 		got := diagnosisOf(tt.image, tt.text, tt.facts).Remedy

@@ -10,6 +10,13 @@ import (
 // The causes that the image reference owns.
 
 func invalidReference(e evidence) verdict {
+	if e.found(detect.ShortName) {
+		return verdict{
+			cause: InvalidReference, detail: detailFormat,
+			remedy: "The image name" + named(e.image()) + " tells no registry, and the node does not say which one is meant. " +
+				"Write the full name with its registry into the pod's spec, or an alias of the name into /etc/containers/registries.conf.d on the node.",
+		}
+	}
 	if e.Reason != "InvalidImageName" && !e.found(detect.MalformedReference, detect.UppercaseReference) {
 		return verdict{}
 	}
