@@ -64,6 +64,7 @@ const (
 	CertificateFile // one of the runtime's own configuration cannot be read
 
 	WrongDigest
+	BadDigestHeader // the answer names a digest that is none
 	WrongSize
 	Truncated // less than announced came
 	Corrupt   // what came is no archive
@@ -149,7 +150,8 @@ func (f Finding) String() string {
 
 var findingNames = [findings]string{
 	MalformedReference: "malformed-reference", UppercaseReference: "uppercase-reference", ShortName: "short-name",
-	NeverPull: "never-pull", PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled", NotFound: "not-found",
+	NeverPull: "never-pull", PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled",
+	NotFound:          "not-found",
 	RepositoryUnknown: "repository-unknown", DeniedOrAbsent: "denied-or-absent", NoBasicAuth: "no-basic-auth",
 	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", AuthFailed: "auth-failed",
 	ForbiddenWord: "forbidden-word", TooManyRequests: "too-many-requests", Unavailable: "unavailable",
@@ -162,8 +164,9 @@ var findingNames = [findings]string{
 	CertificateFile: "certificate-file", UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
 	CertificateNotYetValid: "certificate-not-yet-valid", CertificateDates: "certificate-dates",
 	CertificateName: "certificate-name", PlainHTTP: "plain-http", HTTPSOnly: "https-only",
-	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", WrongSize: "wrong-size", Truncated: "truncated",
-	Corrupt: "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",
+	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", BadDigestHeader: "bad-digest-header", WrongSize: "wrong-size",
+	Truncated: "truncated",
+	Corrupt:   "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",
 	PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",
 	LocalStorage: "local-storage", ContentMissing: "content-missing", NoUnpackTarget: "no-unpack-target",
 	SnapshotterGone: "snapshotter-gone", SocketGone: "socket-gone",

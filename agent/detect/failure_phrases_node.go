@@ -4,6 +4,7 @@ package detect
 var contentPhrases = [...]phrase{
 	// containerd v2.4.2 plugins/content/local/writer.go, core/metadata/content.go,
 	// core/content/helpers.go, core/remotes/docker/{httpreadseeker,resolver}.go.
+	{`"`, " in header not a valid digest: ", BadDigestHeader}, // and why it is none, which is skipped
 	{"unexpected commit digest ", "", WrongDigest},
 	{"unexpected commit size ", "", WrongSize},
 	{`"`, " failed size validation", WrongSize},

@@ -145,6 +145,10 @@ func contentCorrupt(e evidence) verdict {
 	switch {
 	case e.found(detect.WrongDigest):
 		v.detail = detailDigest
+	case e.found(detect.BadDigestHeader):
+		v.detail, v.confidence = detailDigest, Likely
+		v.remedy = "The registry, or a proxy or mirror before it, answers with a Docker-Content-Digest that is no digest. Look at its headers from the node: curl -sI https://" + hostPort(e) + "/v2/REPOSITORY/manifests/TAG; then correct what writes them."
+		return v
 	case e.found(detect.WrongSize):
 		v.detail = detailSize
 	case e.found(detect.Truncated):
