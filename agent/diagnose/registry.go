@@ -75,15 +75,19 @@ func registryUnavailable(e evidence) verdict {
 	broken := e.f.Status >= 500 && e.f.Status <= 599
 	// The kubelet's RegistryUnavailable stands for a refused connection (CRI-O
 	// v1.36.3 internal/storage/image.go): the network's cause, where it is told.
-	if !broken && (!e.found(detect.Unavailable) || e.found(detect.ConnectionRefused)) {
+	reasonAlone := e.Failure == nil && e.Reason == "RegistryUnavailable"
+	if !broken && !reasonAlone && (!e.found(detect.Unavailable) || e.found(detect.ConnectionRefused)) {
 		return verdict{}
 	}
 	v := verdict{
 		cause:  RegistryUnavailable,
 		remedy: "The registry or a proxy before it fails; nothing is wrong with the pod. Look at the status of " + quotedHost(e.server()) + " and wait, or name a mirror in " + e.words().mirror + ".",
 	}
-	if broken {
+	switch {
+	case broken:
 		v.detail = strconv.Itoa(e.f.Status)
+	case !e.code("unavailable"): // nobody says so of himself
+		v.confidence = Likely
 	}
 	return v
 }
