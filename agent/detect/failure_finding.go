@@ -82,6 +82,7 @@ const (
 	SocketGone      // a unix socket does not answer
 	RuntimeGone     // the runtime does not
 
+	RegistryBlocked // the node's own configuration forbids the registry
 	SignatureDenied
 	VerifierDenied
 	PolicyDenied
@@ -170,6 +171,7 @@ var findingNames = [findings]string{
 	PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",
 	LocalStorage: "local-storage", ContentMissing: "content-missing", NoUnpackTarget: "no-unpack-target",
 	SnapshotterGone: "snapshotter-gone", SocketGone: "socket-gone",
-	RuntimeGone: "runtime-gone", SignatureDenied: "signature-denied", VerifierDenied: "verifier-denied",
-	PolicyDenied: "policy-denied", CredentialPlugin: "credential-plugin", PullSecretMissing: "pull-secret-missing",
+	RuntimeGone: "runtime-gone", RegistryBlocked: "registry-blocked", SignatureDenied: "signature-denied",
+	VerifierDenied: "verifier-denied",
+	PolicyDenied:   "policy-denied", CredentialPlugin: "credential-plugin", PullSecretMissing: "pull-secret-missing",
 }

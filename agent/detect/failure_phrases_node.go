@@ -110,7 +110,7 @@ var policyPhrases = [...]phrase{
 	{"cryptographic signature verification failed", "", SignatureDenied},
 	{"invalid signature when validating", "", SignatureDenied},
 	{"invalid policy in ", "", PolicyDenied},
-	{"registry ", " is blocked in ", PolicyDenied},
+	{"registry ", " is blocked in ", RegistryBlocked},
 	{"SignatureValidationFailed", "", SignatureDenied},
 	// notary v0.7.0 client, as moby printed it.
 	{"remote trust data does not exist", "", SignatureDenied},

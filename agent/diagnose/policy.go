@@ -14,6 +14,8 @@ func policyDenied(e evidence) verdict {
 	case e.found(detect.VerifierDenied):
 		v.detail = detailVerifier
 		v.remedy = "An image verifier of containerd refused the image, or failed. Read its reason in exception.message; the verifiers are in bin_dir of io.containerd.image-verifier.v1.bindir in /etc/containerd/config.toml."
+	case e.found(detect.RegistryBlocked):
+		v.remedy = "The node forbids this registry: blocked = true in /etc/containers/registries.conf or below registries.conf.d. Take that out, or pull from a registry that is allowed."
 	case e.found(detect.PolicyDenied):
 		v.remedy = "A policy of the registry (signature or vulnerability scan) keeps this image back; read its message, and release or rebuild the image."
 	default:

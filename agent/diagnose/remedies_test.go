@@ -1,0 +1,54 @@
+package diagnose_test
+
+import (
+	"strings"
+	"testing"
+
+	"pullcause/agent/diagnose"
+)
+
+const crio = "unable to pull image or OCI artifact: pull image err: initializing source docker://" + app + ": "
+
+// remedies are those of failures that share their cause with others, for which the
+// remedy would be untrue.
+var remedies = []struct {
+	name, image, text string
+	want              []string
+}{
+	{
+		"remote snapshotter", app, `rpc error: code = Unavailable desc = failed to pull and unpack image "` + app + `": failed to prepare extraction snapshot "extract-1-a sha256:2e7d": connection error: desc = "transport: Error while dialing: dial unix /run/containerd-nydus/containerd-nydus-grpc.sock: connect: connection refused": unavailable`,
+		[]string{"/run/containerd-nydus/containerd-nydus-grpc.sock", "systemctl status nydus-snapshotter"},
+	},
+	{
+		"remote snapshotter that nobody knows", app, `failed to pull and unpack image "` + app + `": failed to prepare extraction snapshot "extract-1-a sha256:2e7d": connection error: desc = "transport: Error while dialing: dial unix /run/acme.sock: connect: connection refused": unavailable`,
+		[]string{"/run/acme.sock", "proxy_plugins"},
+	},
+	{
+		"no unpack configuration", app, `failed to pull and unpack image "` + app + `": unable to initialize unpacker: no unpack platforms defined: invalid argument`,
+		[]string{"unpack_config", "platform and snapshotter"},
+	},
+	{
+		"short name", "", "short name mode is enforcing, but image name alpine/git:latest returns ambiguous list",
+		[]string{"'alpine/git:latest' tells no registry", "/etc/containers/registries.conf.d"},
+	},
+	{
+		"registry blocked by the node", app, crio + "registry registry.example.com is blocked in /etc/containers/registries.conf or /etc/containers/registries.conf.d",
+		[]string{"The node forbids this registry: blocked = true"},
+	},
+	{
+		"digest in a header is none", app, `failed to resolve image: "sha256:zz" in header not a valid digest: invalid checksum digest format`,
+		[]string{"Docker-Content-Digest"},
+	},
+	{"deadline while unpacking", app, "failed to extract layer sha256:b1: context deadline exceeded", []string{"iostat"}},
+}
+
+func TestRemediesOfTheirOwn(t *testing.T) {
+	for _, tt := range remedies {
+		got := diagnosisOf(tt.image, tt.text, diagnose.Facts{}).Remedy
+		for _, want := range tt.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in: %s", tt.name, want, got)
+			}
+		}
+	}
+}
