@@ -105,7 +105,7 @@ func (c *chain) finish() {
 	if c.looking && !c.f.Found.Has(NoSuchHost, LookupTimeout, LookupServfail, LookupRefused) {
 		c.f.Found.add(LookupFailed)
 	}
-	if c.f.Found.Has(NoBasicAuth, BadCredentials, ExpiredCredentials, ForbiddenWord) {
+	if c.f.Found.Has(NoBasicAuth, BadCredentials, ExpiredCredentials, InvalidToken, ForbiddenWord) {
 		c.f.Found.remove(DeniedOrAbsent) // it was told which
 	}
 	leaf := c.text[min(c.leaf, len(c.text)):]

@@ -27,6 +27,7 @@ const (
 	NoBasicAuth        // it wants basic authentication and there are no credentials
 	BadCredentials     // user name or password is wrong
 	ExpiredCredentials // they were right once
+	InvalidToken       // the registry refuses the token: expired, revoked or malformed (RFC 6750)
 	AuthFailed         // some other failure of authentication
 	ForbiddenWord      // "Forbidden" or "denied", without a status
 	TooManyRequests    // rate limit
@@ -154,7 +155,8 @@ var findingNames = [findings]string{
 	NeverPull: "never-pull", PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled",
 	NotFound:          "not-found",
 	RepositoryUnknown: "repository-unknown", DeniedOrAbsent: "denied-or-absent", NoBasicAuth: "no-basic-auth",
-	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", AuthFailed: "auth-failed",
+	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", InvalidToken: "invalid-token",
+	AuthFailed:    "auth-failed",
 	ForbiddenWord: "forbidden-word", TooManyRequests: "too-many-requests", Unavailable: "unavailable",
 	NoPlatform: "no-platform", SchemaOne: "schema-one", UnknownMediaType: "unknown-media-type",
 	NoSuchHost: "no-such-host", LookupTimeout: "lookup-timeout", LookupServfail: "lookup-servfail",

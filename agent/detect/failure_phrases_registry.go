@@ -49,7 +49,7 @@ var registryPhrases = [...]phrase{
 	{"no basic auth credentials", "", NoBasicAuth},
 	{"failed to handle basic auth because missing username or secret", "", NoBasicAuth},
 	{"failed to find supported auth scheme", "", AuthFailed},
-	{"invalid_token", "", ExpiredCredentials},
+	{"invalid_token", "", InvalidToken},
 	{"insufficient_scope", "", DeniedOrAbsent},
 	{"authorization failed", "", AuthFailed},
 	{"invalid decoded auth", "", BadCredentials},

@@ -12,7 +12,7 @@ func credentialProblem(e evidence) verdict {
 	// A pull may fail for other reasons after a credential problem; only a
 	// refusal follows from it.
 	refused := e.f.Status == 401 || e.f.Status == 403 ||
-		e.found(detect.NoBasicAuth, detect.DeniedOrAbsent, detect.BadCredentials, detect.ExpiredCredentials, detect.AuthFailed)
+		e.found(detect.NoBasicAuth, detect.DeniedOrAbsent, detect.BadCredentials, detect.ExpiredCredentials, detect.InvalidToken, detect.AuthFailed)
 	if e.Failure != nil && e.Failure != c && !refused {
 		return verdict{}
 	}
@@ -28,7 +28,8 @@ func credentialProblem(e evidence) verdict {
 }
 
 func unauthorized(e evidence) verdict {
-	if e.f.Status != 401 && !e.code("unauthorized") && !e.found(detect.NoBasicAuth, detect.BadCredentials, detect.ExpiredCredentials, detect.AuthFailed) {
+	if e.f.Status != 401 && !e.code("unauthorized") &&
+		!e.found(detect.NoBasicAuth, detect.BadCredentials, detect.ExpiredCredentials, detect.InvalidToken, detect.AuthFailed) {
 		return verdict{}
 	}
 	v := verdict{cause: Unauthorized, remedy: login(e)}
@@ -39,6 +40,8 @@ func unauthorized(e evidence) verdict {
 	case e.found(detect.ExpiredCredentials):
 		v.detail = detailExpired
 		v.remedy = "The credentials have expired. " + v.remedy
+	case e.found(detect.InvalidToken):
+		v.remedy = "The registry refuses the token that it was sent: it has expired, was revoked, or is none of its own. " + v.remedy
 	case e.f.Token == detect.TokenAnonymous:
 		v.detail = detailAnonymous
 		v.remedy = "No credentials were sent, and the registry does not serve this image without. " + v.remedy

@@ -36,6 +36,10 @@ var remedies = []struct {
 		[]string{"The node forbids this registry: blocked = true"},
 	},
 	{
+		"token refused", app, "pull access denied, repository does not exist or may require authorization: server message: invalid_token: authorization failed",
+		[]string{"expired, was revoked, or is none", "kubectl -n NAMESPACE create secret"},
+	},
+	{
 		"digest in a header is none", app, `failed to resolve image: "sha256:zz" in header not a valid digest: invalid checksum digest format`,
 		[]string{"Docker-Content-Digest"},
 	},
