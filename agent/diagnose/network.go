@@ -178,6 +178,6 @@ func stalled(e evidence) verdict {
 	}
 	return verdict{
 		cause: Stalled, detail: detailNoProgress,
-		remedy: "No byte arrived until the runtime gave up (image_pull_progress_timeout). Check the path to " + quotedHost(e.server()) + ": packet loss, MTU, a proxy that holds content for scanning.",
+		remedy: "No byte arrived until the runtime gave up (" + e.words().progress + "). Check the path to " + quotedHost(e.server()) + ": packet loss, MTU, a proxy that holds content for scanning.",
 	}
 }

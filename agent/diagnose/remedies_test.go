@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"pullcause/agent/attempt"
+	"pullcause/agent/detect"
 	"pullcause/agent/diagnose"
 )
 
@@ -53,6 +55,18 @@ func TestRemediesOfTheirOwn(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: no %q in: %s", tt.name, want, got)
 			}
+		}
+	}
+}
+
+// How long a runtime waits for a byte is a key of its own configuration.
+func TestRemedyOfStalledPull(t *testing.T) {
+	for program, want := range map[string]string{
+		detect.Containerd: "(image_pull_progress_timeout)", detect.CRIO: "(pull_progress_timeout in /etc/crio/crio.conf)",
+	} {
+		a := attempt.FromSignal(detect.Signal{Kind: detect.PullStalled, Program: program, Image: app})
+		if got := diagnose.Diagnose(a, diagnose.Facts{}).Remedy; !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in: %s", program, want, got)
 		}
 	}
 }

@@ -14,6 +14,8 @@ type runtimeWords struct {
 	hosts, mirror string
 	// ca, plainHTTP and https are what to do where TLS does not fit.
 	ca, plainHTTP, https string
+	// progress is how long it waits for a byte.
+	progress string
 	// client is where client certificates are, storage how to look at its snapshots.
 	client, storage string
 }
@@ -27,6 +29,7 @@ var containerdWords = runtimeWords{
 	plainHTTP: `write /etc/containerd/certs.d/HOST/hosts.toml with server = "http://ADDR"`,
 	https:     "Write https:// for ADDR in /etc/containerd/certs.d/HOST/hosts.toml",
 	client:    "/etc/containerd/certs.d/HOST/hosts.toml",
+	progress:  "image_pull_progress_timeout",
 	storage:   "ctr plugins ls | grep snapshotter, dmesg",
 }
 
@@ -40,11 +43,12 @@ var dockerWords = runtimeWords{
 	plainHTTP: `name "ADDR" in insecure-registries of /etc/docker/daemon.json`,
 	https:     "Take ADDR out of insecure-registries of /etc/docker/daemon.json",
 	client:    "/etc/docker/certs.d/HOST",
+	progress:  "--image-pull-progress-deadline of the kubelet or of cri-dockerd",
 	storage:   "docker info, dmesg",
 }
 
 // crio: containers-registries.conf(5) and containers-certs.d(5) of
-// go.podman.io/image v5.42.0.
+// go.podman.io/image v5.42.0, crio.conf(5) of CRI-O v1.37.
 var crioWords = runtimeWords{
 	unit: "crio", root: "/var/lib/containers/storage",
 	hosts:     "/etc/containers/registries.conf",
@@ -53,6 +57,7 @@ var crioWords = runtimeWords{
 	plainHTTP: "set insecure = true for HOST in /etc/containers/registries.conf",
 	https:     "Take insecure = true for HOST out of /etc/containers/registries.conf",
 	client:    "/etc/containers/certs.d/HOST",
+	progress:  "pull_progress_timeout in /etc/crio/crio.conf",
 	storage:   "/etc/containers/storage.conf, dmesg",
 }
 
