@@ -35,6 +35,8 @@ const (
 
 	NoPlatform       // no manifest for this platform
 	SchemaOne        // an image format of before 2017
+	PageAnswered     // a page came in place of a manifest
+	ManifestTooLarge // for the runtime to read it
 	UnknownMediaType // a format or compression that the runtime lacks
 
 	NoSuchHost        // NXDOMAIN
@@ -158,7 +160,8 @@ var findingNames = [findings]string{
 	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", InvalidToken: "invalid-token",
 	AuthFailed:    "auth-failed",
 	ForbiddenWord: "forbidden-word", TooManyRequests: "too-many-requests", Unavailable: "unavailable",
-	NoPlatform: "no-platform", SchemaOne: "schema-one", UnknownMediaType: "unknown-media-type",
+	NoPlatform: "no-platform", SchemaOne: "schema-one", PageAnswered: "page-answered",
+	ManifestTooLarge: "manifest-too-large", UnknownMediaType: "unknown-media-type",
 	NoSuchHost: "no-such-host", LookupTimeout: "lookup-timeout", LookupServfail: "lookup-servfail",
 	LookupRefused: "lookup-refused", LookupFailed: "lookup-failed", ConnectionRefused: "connection-refused",
 	ConnectionReset: "connection-reset", NoRoute: "no-route", NoHosts: "no-hosts", ConnectTimeout: "connect-timeout",

@@ -62,7 +62,7 @@ var registryPhrases = [...]phrase{
 	{"could not fetch content ", " from remote", NotFound},
 	{"no resolve hosts", "", NoHosts},
 	{"no pull hosts", "", NoHosts},
-	{"rejecting ", " byte manifest for ", UnknownMediaType},
+	{"rejecting ", " byte manifest for ", ManifestTooLarge},
 	{"stopped after 10 redirects", "", Unavailable},
 	// moby v28.5.2 distribution/errors.go, registry/auth.go; docker 1.x
 	// registry/session.go.
@@ -122,6 +122,7 @@ var registryPhrases = [...]phrase{
 	{"media-type: schema 1 not supported", "", SchemaOne},
 	{"schema 1 conversion failed", "", SchemaOne},
 	{"unrecognised mediatype ", "", UnknownMediaType},
+	{"unexpected media type text/html", "", PageAnswered},
 	{"unexpected media type ", "", UnknownMediaType},
 	{"media-type: ", "", UnknownMediaType},
 	{"no processor for media-type", "", UnknownMediaType},

@@ -97,6 +97,16 @@ func unsupportedMedia(e evidence) verdict {
 			cause: UnsupportedMedia, detail: detailSchema1,
 			remedy: "The image is in Docker's schema 1, which containerd 2 and docker 26 no longer read. Push it again with a current docker or buildx, or copy it with: skopeo copy --format oci.",
 		}
+	case e.found(detect.PageAnswered):
+		return verdict{
+			cause: UnsupportedMedia, detail: detailMediaType, confidence: Likely,
+			remedy: "A page came in place of the manifest: a proxy, a mirror or a login page answers for " + quotedHost(e.server()) + ". See what is served to the node: curl -sL https://" + hostPort(e) + "/v2/; check mirrors in " + e.words().hosts + ".",
+		}
+	case e.found(detect.ManifestTooLarge): // containerd v2.4.2 core/remotes/docker/resolver.go MaxManifestSize
+		return verdict{
+			cause:  UnsupportedMedia,
+			remedy: "The manifest is larger than the 4 MiB that containerd reads. Look at its size (crane manifest " + quoted(cmp.Or(e.image(), "IMAGE")) + " | wc -c) and make the image with fewer layers, annotations or platforms.",
+		}
 	case e.found(detect.UnknownMediaType):
 		return verdict{
 			cause: UnsupportedMedia, detail: detailMediaType,

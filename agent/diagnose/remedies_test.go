@@ -42,6 +42,11 @@ var remedies = []struct {
 		[]string{"expired, was revoked, or is none", "kubectl -n NAMESPACE create secret"},
 	},
 	{
+		"page in place of a manifest", app, "unexpected media type text/html for sha256:acac: not found",
+		[]string{"A page came in place of the manifest", "curl -sL https://registry.example.com/v2/"},
+	},
+	{"manifest too large", app, "failed to resolve image: rejecting 9437184 byte manifest for " + app + ": not found", []string{"4 MiB", "crane manifest '" + app + "'"}},
+	{
 		"digest in a header is none", app, `failed to resolve image: "sha256:zz" in header not a valid digest: invalid checksum digest format`,
 		[]string{"Docker-Content-Digest"},
 	},
