@@ -140,7 +140,7 @@ func (c *chain) found(f Finding) {
 		switch f {
 		case ConnectTimeout, HeaderTimeout, DeadlineExceeded:
 			f = LookupTimeout
-		case ConnectionRefused, ConnectionReset, NoRoute, PermissionDenied:
+		case ConnectionRefused, ConnectionReset, NoRoute, NoLocalAddress, PermissionDenied:
 			f = LookupRefused
 		}
 	}

@@ -47,6 +47,7 @@ const (
 	ConnectionRefused // nothing listens
 	ConnectionReset   // the peer closed the connection
 	NoRoute           // no way to the address
+	NoLocalAddress    // the node has no address, or no port left, to connect from
 	NoHosts           // no host is configured that can be asked
 	ConnectTimeout
 	HandshakeTimeout
@@ -155,28 +156,25 @@ func (f Finding) String() string {
 var findingNames = [findings]string{
 	MalformedReference: "malformed-reference", UppercaseReference: "uppercase-reference", ShortName: "short-name",
 	NeverPull: "never-pull", PullQPSExceeded: "pull-qps-exceeded", NoProgress: "no-progress", Canceled: "canceled",
-	NotFound:          "not-found",
-	RepositoryUnknown: "repository-unknown", DeniedOrAbsent: "denied-or-absent", NoBasicAuth: "no-basic-auth",
-	BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials", InvalidToken: "invalid-token",
-	AuthFailed:    "auth-failed",
-	ForbiddenWord: "forbidden-word", TooManyRequests: "too-many-requests", Unavailable: "unavailable",
-	NoPlatform: "no-platform", SchemaOne: "schema-one", PageAnswered: "page-answered",
-	ManifestTooLarge: "manifest-too-large", UnknownMediaType: "unknown-media-type",
-	NoSuchHost: "no-such-host", LookupTimeout: "lookup-timeout", LookupServfail: "lookup-servfail",
-	LookupRefused: "lookup-refused", LookupFailed: "lookup-failed", ConnectionRefused: "connection-refused",
-	ConnectionReset: "connection-reset", NoRoute: "no-route", NoHosts: "no-hosts", ConnectTimeout: "connect-timeout",
+	NotFound: "not-found", RepositoryUnknown: "repository-unknown", DeniedOrAbsent: "denied-or-absent",
+	NoBasicAuth: "no-basic-auth", BadCredentials: "bad-credentials", ExpiredCredentials: "expired-credentials",
+	InvalidToken: "invalid-token", AuthFailed: "auth-failed", ForbiddenWord: "forbidden-word",
+	TooManyRequests: "too-many-requests", Unavailable: "unavailable", NoPlatform: "no-platform",
+	SchemaOne: "schema-one", PageAnswered: "page-answered", ManifestTooLarge: "manifest-too-large",
+	UnknownMediaType: "unknown-media-type", NoSuchHost: "no-such-host", LookupTimeout: "lookup-timeout",
+	LookupServfail: "lookup-servfail", LookupRefused: "lookup-refused", LookupFailed: "lookup-failed",
+	ConnectionRefused: "connection-refused", ConnectionReset: "connection-reset", NoRoute: "no-route",
+	NoLocalAddress: "no-local-address", NoHosts: "no-hosts", ConnectTimeout: "connect-timeout",
 	HandshakeTimeout: "handshake-timeout", HeaderTimeout: "header-timeout", DeadlineExceeded: "deadline-exceeded",
 	ProxyFailed: "proxy-failed", ProxyAnswered: "proxy-answered", ProxyAuth: "proxy-auth",
-	CertificateFile: "certificate-file", UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
+	UnknownAuthority: "unknown-authority", CertificateExpired: "certificate-expired",
 	CertificateNotYetValid: "certificate-not-yet-valid", CertificateDates: "certificate-dates",
-	CertificateName: "certificate-name", PlainHTTP: "plain-http", HTTPSOnly: "https-only",
-	TLSFailed: "tls-failed", WrongDigest: "wrong-digest", BadDigestHeader: "bad-digest-header", WrongSize: "wrong-size",
-	Truncated: "truncated",
-	Corrupt:   "corrupt", NoSpace: "no-space", NoInodes: "no-inodes", Quota: "quota",
-	PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",
+	CertificateName: "certificate-name", PlainHTTP: "plain-http", HTTPSOnly: "https-only", TLSFailed: "tls-failed",
+	CertificateFile: "certificate-file", WrongDigest: "wrong-digest", BadDigestHeader: "bad-digest-header",
+	WrongSize: "wrong-size", Truncated: "truncated", Corrupt: "corrupt", NoSpace: "no-space", NoInodes: "no-inodes",
+	Quota: "quota", PermissionDenied: "permission-denied", WrongDiffID: "wrong-diff-id", Locked: "locked",
 	LocalStorage: "local-storage", ContentMissing: "content-missing", NoUnpackTarget: "no-unpack-target",
-	SnapshotterGone: "snapshotter-gone", SocketGone: "socket-gone",
-	RuntimeGone: "runtime-gone", RegistryBlocked: "registry-blocked", SignatureDenied: "signature-denied",
-	VerifierDenied: "verifier-denied",
-	PolicyDenied:   "policy-denied", CredentialPlugin: "credential-plugin", PullSecretMissing: "pull-secret-missing",
+	SnapshotterGone: "snapshotter-gone", SocketGone: "socket-gone", RuntimeGone: "runtime-gone",
+	RegistryBlocked: "registry-blocked", SignatureDenied: "signature-denied", VerifierDenied: "verifier-denied",
+	PolicyDenied: "policy-denied", CredentialPlugin: "credential-plugin", PullSecretMissing: "pull-secret-missing",
 }

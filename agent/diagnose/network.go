@@ -128,6 +128,8 @@ func networkUnreachable(e evidence) verdict {
 	case e.found(detect.NoRoute):
 		v.detail = detailNoRoute
 		v.remedy = "The node has no route to " + at + ". Check its routes (ip route get ADDRESS), IPv6 if the address is one, and the VPN or gateway."
+	case e.found(detect.NoLocalAddress):
+		v.remedy = "The node has nothing to connect from to " + at + ": no address of that family (IPv4 or IPv6), or no free port. Look at both: ip -br address, ss -s."
 	case e.found(detect.ConnectionReset):
 		v.detail = detailReset
 		v.remedy = "Something between the node and " + at + " cuts connections: a firewall, a proxy or the registry itself. Try from the node: curl -sv https://" + hostPort(e) + "/v2/."

@@ -46,6 +46,7 @@ var remedies = []struct {
 		[]string{"A page came in place of the manifest", "curl -sL https://registry.example.com/v2/"},
 	},
 	{"manifest too large", app, "failed to resolve image: rejecting 9437184 byte manifest for " + app + ": not found", []string{"4 MiB", "crane manifest '" + app + "'"}},
+	{"no local address", app, head + "dial tcp 10.1.2.3:443: connect: cannot assign requested address", []string{"nothing to connect from to 10.1.2.3:443", "ss -s"}},
 	{
 		"digest in a header is none", app, `failed to resolve image: "sha256:zz" in header not a valid digest: invalid checksum digest format`,
 		[]string{"Docker-Content-Digest"},
