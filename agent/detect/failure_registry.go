@@ -132,9 +132,13 @@ func (c *chain) entry(code, message string, n int) {
 // which clients print as this one: Harbor's NOT_FOUND with "artifact p/app:v1 not
 // found", "repository p/app not found" or "resource not found" (goharbor/harbor
 // v2.10.2 src/lib/errors/const.go). go.podman.io/image v5.42.0
-// docker/docker_client.go isManifestUnknownError takes any message so.
+// docker/docker_client.go isManifestUnknownError takes any message so. Its policies
+// speak in the same way.
 func (c *chain) unknown(message string) {
 	message = strings.ToLower(message)
+	if c.f.Status == 0 && strings.Contains(message, "cannot be pulled due to configured policy") {
+		c.f.Status, c.f.StatusText = 412, "Precondition Failed" // src/lib/http/error.go
+	}
 	if c.f.Status != 0 && c.f.Status != 404 || !strings.Contains(message, "not found") {
 		return
 	}

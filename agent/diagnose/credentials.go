@@ -66,6 +66,10 @@ func forbidden(e evidence) verdict {
 	switch kind := registryKind(e.Registry); {
 	case e.registrySays("country", "region", "export"):
 		v.remedy = "The registry refuses this country or address. Pull through a mirror elsewhere: " + e.words().mirror + "."
+	case e.public():
+		v.remedy = "This registry serves everybody and knows no accounts: it refuses the node's address or country. Pull through a mirror elsewhere: " + e.words().mirror + "."
+	case e.registrySays("quota has been exceeded on namespace"): // quay/quay v3.8 endpoints/v2/errors.py
+		v.remedy = "The storage quota of the namespace of " + e.theRepository() + " is used up, so that it caches nothing more. Delete tags there, or raise the quota."
 	case e.registrySays("quota", "billing", "plan", "subscription", "payment"):
 		v.remedy = "The registry refuses because of the account's plan or billing; settle it there."
 	case kind == ecr:

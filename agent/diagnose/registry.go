@@ -1,6 +1,9 @@
 package diagnose
 
 import (
+	"cmp"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +43,20 @@ func registryKind(host string) kind {
 	default:
 		return other
 	}
+}
+
+// publicNames begin the images of registries without accounts: those of Kubernetes
+// (kubernetes/registry.k8s.io README.md) and what Google publishes.
+var publicNames = [...]string{
+	"registry.k8s.io/", "k8s.gcr.io/", "gcr.io/google-containers/", "gcr.io/google_containers/", "gcr.io/distroless/",
+}
+
+// public reports whether such a registry answered, rather than a mirror of it, which
+// containerd tells in "ns" whose place it takes.
+func (e evidence) public() bool {
+	u, err := url.Parse(e.f.URL)
+	return err == nil && !u.Query().Has("ns") &&
+		slices.ContainsFunc(publicNames[:], func(name string) bool { return strings.HasPrefix(e.repository(), name) })
 }
 
 func rateLimited(e evidence) verdict {
@@ -99,11 +116,18 @@ func registryRejected(e evidence) verdict {
 	if e.f.Status < 400 || e.f.Status > 499 {
 		return verdict{}
 	}
+	asked := e.f.URL
+	if asked == "" {
+		asked = "https://" + cmp.Or(e.server(), "HOST") + "/v2/"
+	}
 	v := verdict{
 		cause: RegistryRejected, detail: strconv.Itoa(e.f.Status),
-		remedy: "The registry refuses the request itself. Ask it the same from the node: curl -sI " + quoted(e.f.URL) + ", and check mirrors and paths in " + e.words().hosts + ".",
+		remedy: "The registry refuses the request itself. Ask it the same from the node: curl -sI " + quoted(asked) + ", and check mirrors and paths in " + e.words().hosts + ".",
 	}
-	if e.f.Status == methodNotAllowed {
+	switch {
+	case e.registrySays("prevent images with vulnerability"): // goharbor/harbor v2.10.2 src/server/middleware/vulnerable
+		v.remedy = "The vulnerability policy of the image's project in Harbor holds it back. Have it scanned and rebuild it without what is found, or let an administrator of the project put that on its CVE allowlist."
+	case e.f.Status == methodNotAllowed:
 		v.remedy = "The host does not serve the registry API at this path (405). Check server and path (override_path) in " + e.words().hosts + "."
 	}
 	return v

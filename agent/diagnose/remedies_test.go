@@ -33,10 +33,24 @@ var remedies = []struct {
 		"short name", "", "short name mode is enforcing, but image name alpine/git:latest returns ambiguous list",
 		[]string{"'alpine/git:latest' tells no registry", "/etc/containers/registries.conf.d"},
 	},
+	{"status without a URL", app, "received unexpected HTTP status: 418 I'm a teapot", []string{"curl -sI 'https://registry.example.com/v2/'"}},
 	{
 		"registry blocked by the node", app, crio + "registry registry.example.com is blocked in /etc/containers/registries.conf or /etc/containers/registries.conf.d",
 		[]string{"The node forbids this registry: blocked = true"},
 	},
+	{
+		"registry without accounts", "registry.k8s.io/pause:3.10", "unexpected status from HEAD request to https://europe-west4-docker.pkg.dev/v2/k8s-artifacts-prod/images/pause/manifests/3.10: 403 Forbidden",
+		[]string{"knows no accounts", "a mirror"},
+	},
+	{
+		"mirror of a registry without accounts", "registry.k8s.io/pause:3.10", "unexpected status from HEAD request to https://mirror.example.com/v2/pause/manifests/3.10?ns=registry.k8s.io: 403 Forbidden",
+		[]string{"Grant that account"},
+	},
+	{
+		"vulnerability policy of Harbor", app, "Error response from daemon: unknown: current image with 77 vulnerabilities cannot be pulled due to configured policy in 'Prevent images with vulnerability severity of \"Medium\" or higher from running.'",
+		[]string{"vulnerability policy of the image's project", "CVE allowlist"},
+	},
+	{"quota of a namespace", app, "denied: Quota has been exceeded on namespace", []string{"storage quota of the namespace"}},
 	{
 		"token refused", app, "pull access denied, repository does not exist or may require authorization: server message: invalid_token: authorization failed",
 		[]string{"expired, was revoked, or is none", "kubectl -n NAMESPACE create secret"},
