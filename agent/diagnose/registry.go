@@ -88,11 +88,15 @@ func quotaName(e evidence) string {
 	}
 }
 
+// registryUnavailableReason is the kubelet's, on the word of CRI-O alone (v1.36.3
+// server/image_pull.go).
+const registryUnavailableReason = "RegistryUnavailable"
+
 func registryUnavailable(e evidence) verdict {
 	broken := e.f.Status >= 500 && e.f.Status <= 599
 	// The kubelet's RegistryUnavailable stands for a refused connection (CRI-O
 	// v1.36.3 internal/storage/image.go): the network's cause, where it is told.
-	reasonAlone := e.Failure == nil && e.Reason == "RegistryUnavailable"
+	reasonAlone := e.Failure == nil && e.Reason == registryUnavailableReason
 	if !broken && !reasonAlone && (!e.found(detect.Unavailable) || e.found(detect.ConnectionRefused)) {
 		return verdict{}
 	}

@@ -90,3 +90,12 @@ func TestRemedyOfStalledPull(t *testing.T) {
 		}
 	}
 }
+
+// Only CRI-O has the kubelet say so.
+func TestRemedyOfReasonAlone(t *testing.T) {
+	const want = "[[registry.mirror]]"
+	a := attempt.FromSignal(detect.Signal{Kind: detect.PullFailed, Program: detect.Event, Reason: "RegistryUnavailable"})
+	if got := diagnose.Diagnose(a, diagnose.Facts{}).Remedy; !strings.Contains(got, want) {
+		t.Errorf("no %q in: %s", want, got)
+	}
+}

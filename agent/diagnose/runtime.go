@@ -65,7 +65,11 @@ var crioWords = runtimeWords{
 // the kubelet's lines tell nothing, and nearly every node has containerd.
 func (e evidence) words() runtimeWords {
 	runtime := e.f.Runtime
-	if runtime == "" {
+	switch {
+	case runtime != "":
+	case e.Reason == registryUnavailableReason:
+		runtime = detect.CRIO
+	default:
 		runtime = e.Program
 	}
 	w := containerdWords
