@@ -47,7 +47,7 @@ type Agent struct {
 	exporter  *export.Exporter
 	dialer    *endpoint.Dialer // of records and metrics
 	addresses *addresses
-	spool     *spooler         // nil without a state folder
+	spool     *spooler // nil without a state folder
 	enricher  *enrich.Enricher
 	pipe      *pipeline
 	sources   *sources
