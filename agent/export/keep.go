@@ -9,7 +9,9 @@ import (
 // Store keeps records on disk, the oldest first. One goroutine appends, another reads.
 type Store interface {
 	// Append stores records, all or none. When it returns nil they survive a crash. The
-	// receiver has the first of them already: so many count as given by Next.
+	// receiver has the first of them already: so many count as given by Next. Where others
+	// wait before them, which happens if the store was away, they may come again although
+	// they are acknowledged.
 	Append(records []Record, given int) error
 	// Next appends to batch the oldest records, up to both limits but at least one, if
 	// there are any. It gives the same again until they are acknowledged.

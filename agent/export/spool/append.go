@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"pullcause/agent/export"
@@ -16,7 +17,8 @@ import (
 // is hit, the oldest go first, and those of records that alone are too many.
 //
 // The first of them may be with the receiver already: so many count as given by
-// Next, which has given nothing else and must not be called meanwhile.
+// Next, which has given nothing else and must not be called meanwhile. Those that
+// cannot be stored are lost only if it does not take them.
 func (s *Spool) Append(records []export.Record, given int) error {
 	s.writing.Lock()
 	losses, err := s.append(records, given)
@@ -30,18 +32,18 @@ type batch struct {
 	lines   []byte
 	records int64
 	oldest  time.Time
-	// given are the ends in lines of those that count as given. One that is not stored ends
-	// where the one before does.
-	given []int64
-	// lost are records that will never be stored, dropped says why.
-	lost    []Loss
-	dropped error
+	given   []mark // those that count as given, by their ends in lines
+	lost    []Loss // of the others
+	dropped error  // why some can never be stored
 }
 
 func (s *Spool) append(records []export.Record, given int) ([]Loss, error) {
 	defer s.coder.reset()
 	b := s.encode(records, given)
 	if b.records == 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.give(&segment{}, b)
 		return b.lost, b.dropped
 	}
 	losses, err := s.store(b)
@@ -58,24 +60,25 @@ func (s *Spool) append(records []export.Record, given int) ([]Loss, error) {
 // encode makes lines of records, without those that can never be stored.
 func (s *Spool) encode(records []export.Record, given int) batch {
 	var b batch
-	starts := make([]int, 0, len(records))
+	marks := make([]mark, len(records))
 	for i := range records {
-		start := len(s.coder.lines)
-		if loss, err := s.encodeOne(&records[i]); err != nil {
-			b.lost = append(b.lost, loss)
+		lost, err := s.encodeOne(&records[i])
+		if err != nil {
 			b.dropped = errors.Join(b.dropped, err)
-		} else {
-			if len(starts) == 0 {
-				b.oldest = records[i].Time
-			}
-			starts = append(starts, start)
 		}
-		if i < given {
-			b.given = append(b.given, int64(len(s.coder.lines)))
+		marks[i] = mark{end: int64(len(s.coder.lines)), time: records[i].Time, lost: lost}
+	}
+	b.lines = s.trim(marks)
+	b.given = marks[:min(given, len(marks))]
+	for _, m := range marks[len(b.given):] {
+		b.lost = addLoss(b.lost, m.lost)
+	}
+	for _, m := range slices.Backward(marks) {
+		if m.stored() {
+			b.records++
+			b.oldest = m.time
 		}
 	}
-	b.lines, b.records = s.coder.lines, int64(len(starts))
-	s.trim(&b, starts)
 	return b
 }
 
@@ -96,24 +99,23 @@ func (s *Spool) encodeOne(r *export.Record) (Loss, error) {
 	return Loss{Reason: ReasonFull, Records: 1, Bytes: size, Detail: err.Error()}, err
 }
 
-// trim takes away the oldest records of a batch that alone exceeds the bound.
-func (s *Spool) trim(b *batch, starts []int) {
-	n := 0
-	for n < len(starts) && int64(len(b.lines)-starts[n]) > s.cfg.MaxBytes {
-		n++
+// trim takes away the oldest records of a batch that alone exceeds the bound, and
+// returns the lines that are left.
+func (s *Spool) trim(marks []mark) []byte {
+	lines, begin := s.coder.lines, int64(0)
+	lost := Loss{
+		Reason: ReasonFull, Records: 1,
+		Detail: fmt.Sprintf("the oldest of %d records that came together were not stored to keep to %d bytes", len(marks), s.cfg.MaxBytes),
 	}
-	if n == 0 {
-		return
+	for i := range marks {
+		m := &marks[i]
+		if m.stored() && int64(len(lines))-begin > s.cfg.MaxBytes {
+			lost.Bytes = m.end - begin
+			m.lost, begin = lost, m.end
+		}
+		m.end -= begin
 	}
-	b.lost = append(b.lost, Loss{
-		Reason: ReasonFull, Records: int64(n), Bytes: int64(starts[n]),
-		Detail: fmt.Sprintf("the oldest of %d records that came together were not stored to keep to %d bytes", len(starts), s.cfg.MaxBytes),
-	})
-	b.lines = b.lines[starts[n]:]
-	b.records -= int64(n)
-	for i := range b.given {
-		b.given[i] = max(0, b.given[i]-int64(starts[n]))
-	}
+	return lines[begin:]
 }
 
 // store writes a batch to the active segment, or begins one.
@@ -221,23 +223,21 @@ func (s *Spool) grown(seg *segment, f File, b batch) {
 	s.next += b.records
 }
 
-// give makes the first records of a batch those that were given. Where others wait before
-// them in the segment, which is acknowledged from its beginning, they come again.
+// give makes the first records of a batch those that were given. A segment is acknowledged
+// from its beginning: where others wait before them, they stand nowhere as one that is not
+// stored, and come again.
 func (s *Spool) give(seg *segment, b batch) {
 	if len(b.given) == 0 {
 		return
 	}
+	nowhere := &segment{}
+	again := seg.records > 0
 	s.given = s.given[:0]
-	if seg.records > 0 {
-		return
-	}
-	before := int64(0)
-	for _, end := range b.given {
-		m := mark{seg: seg, end: seg.size + end, time: b.oldest}
-		if end == before {
-			m.seg = &segment{} // it stands nowhere
+	for _, m := range b.given {
+		if m.seg = seg; again || !m.stored() {
+			m.seg = nowhere
 		}
-		before = end
+		m.end += seg.size
 		s.given = append(s.given, m)
 	}
 }

@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"pullcause/agent/export"
@@ -88,6 +89,44 @@ func TestBoundTakesWhatIsGiven(t *testing.T) {
 			if bytes := lost.bytes(); bytes != size*tt.lost/4 {
 				t.Errorf("got %d bytes of %d lost with %d of 4 records", bytes, size, tt.lost)
 			}
+		})
+	}
+}
+
+// What the receiver has may be more than the bound. What of it is not stored is lost only
+// if the receiver does not take it.
+func TestBoundOfWhatIsGiven(t *testing.T) {
+	huge := recordOf(1, strings.Repeat("x", 3000)) // alone exceeds the bound
+	for _, tt := range []struct {
+		name    string
+		before  []export.Record // they wait
+		records []export.Record
+		given   int
+		acked   int
+		want    map[string]int64
+		left    []int
+	}{
+		{"taken", nil, recordsOf(10, 20), 20, 20, map[string]int64{}, []int{}},
+		{"taken in part", nil, recordsOf(10, 20), 20, 4, map[string]int64{spool.ReasonFull: 6}, span(20, 30)},
+		{"not taken", nil, recordsOf(10, 20), 20, 0, map[string]int64{spool.ReasonFull: 10}, span(20, 30)},
+		{"some were not given", nil, recordsOf(10, 20), 4, 4, map[string]int64{spool.ReasonFull: 6}, span(20, 30)},
+		{"too large", nil, []export.Record{record(0), huge, record(2)}, 3, 3, map[string]int64{}, []int{}},
+		{"too large, not taken", nil, []export.Record{record(0), huge, record(2)}, 3, 1, map[string]int64{spool.ReasonFull: 1}, []int{2}},
+		{"all too large", nil, []export.Record{huge}, 1, 1, map[string]int64{}, []int{}},
+		{"all too large, not taken", nil, []export.Record{huge}, 1, 0, map[string]int64{spool.ReasonFull: 1}, []int{}},
+		{"behind others", recordsOf(0, 1), []export.Record{huge, record(2)}, 2, 2, map[string]int64{}, []int{0, 2}},
+		{"behind others, not taken", recordsOf(0, 1), []export.Record{huge, record(2)}, 2, 0, map[string]int64{spool.ReasonFull: 1}, []int{0, 2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var lost lossLog
+			s := open(t, spool.Config{Dir: t.TempDir(), MaxBytes: 2000, Lost: lost.add})
+			add(t, s, tt.before...)
+			if err := s.Append(tt.records, tt.given); err != nil && !errors.Is(err, spool.ErrDropped) {
+				t.Fatal(err)
+			}
+			s.Ack(tt.acked)
+			same(t, "rest", drain(t, s), tt.left)
+			same(t, "lost", lost.records(), tt.want)
 		})
 	}
 }

@@ -17,7 +17,10 @@ type mark struct {
 	seg  *segment
 	end  int64
 	time time.Time
+	lost Loss // that of one which is not stored, unless the receiver takes it
 }
+
+func (m *mark) stored() bool { return m.lost.Records == 0 }
 
 // Next appends the oldest records that are not acknowledged to batch: at most
 // that many records and bytes, but at least one if there is any. It gives the

@@ -120,9 +120,10 @@ func (s *Spool) givenOf(seg *segment) (n, end int64) {
 }
 
 // takeBack forgets what was given and not acknowledged; Next gives it again. What the
-// bound has taken of it is lost only now.
+// bound has taken of it, or was never stored, is lost only now.
 func (s *Spool) takeBack() (losses []Loss) {
 	for _, m := range s.given {
+		losses = addLoss(losses, m.lost)
 		if seg := m.seg; seg.gone {
 			losses = s.pushedOut(losses, seg, seg.records, seg.end-seg.off)
 			seg.records = 0
@@ -134,11 +135,21 @@ func (s *Spool) takeBack() (losses []Loss) {
 
 // pushedOut adds the loss of records of a segment that the bound took.
 func (s *Spool) pushedOut(losses []Loss, seg *segment, records, bytes int64) []Loss {
-	if records <= 0 {
-		return losses
-	}
-	return append(losses, Loss{
+	return addLoss(losses, Loss{
 		Reason: ReasonFull, Records: records, Bytes: bytes,
 		Detail: fmt.Sprintf("the oldest segment, %s, was removed to keep to %d bytes", fileName(seg.first), s.cfg.MaxBytes),
 	})
+}
+
+// addLoss adds a loss, if it is one, to the last where that says the same.
+func addLoss(losses []Loss, l Loss) []Loss {
+	if l.Records <= 0 {
+		return losses
+	}
+	if n := len(losses); n > 0 && losses[n-1].Reason == l.Reason && losses[n-1].Detail == l.Detail {
+		losses[n-1].Records += l.Records
+		losses[n-1].Bytes += l.Bytes
+		return losses
+	}
+	return append(losses, l)
 }

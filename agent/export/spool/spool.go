@@ -47,8 +47,9 @@ const (
 )
 
 // ErrDropped is wrapped by what Append returns when a record can never be
-// stored. It was told to Config.Lost; the others of that Append are stored. So
-// nothing of it must be appended again.
+// stored. Config.Lost is told, of one that counts as given only if it is not
+// acknowledged; the others of that Append are stored. So nothing of it must be
+// appended again.
 var ErrDropped = errors.New("the record is dropped")
 
 // ErrClosed is what Append returns after Close.
