@@ -179,7 +179,7 @@ func (a *Agent) DebugAddr() string { return a.debug.Addr().String() }
 func (a *Agent) PublicAddr() string { return a.public.Addr().String() }
 
 // Run works until ctx ends, then drains for at most [export.DrainTime] and
-// stores the positions last.
+// stores the positions last. After it the process must end: what hangs goes on.
 func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info("pullcause starts", "version", a.version, "node", a.node.Name,
 		"receiver", cmp.Or(a.exporter.Status().Endpoint, "stdout"),
@@ -199,8 +199,26 @@ func (a *Agent) Run(ctx context.Context) error {
 		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note, passed: a.positions.pass}
 	}
 	group.Go(func() error { return a.sources.run(running) })
-	err := group.Wait()
-	return errors.Join(err, a.close())
+	return stopSoon(running, func() error { return errors.Join(group.Wait(), a.close()) })
+}
+
+// stopTime is how long an agent that is told to end may take in all. Requests under way,
+// delivery and the last metrics together are given up after 9 s; the kubelet kills it after
+// the 15 s of terminationGracePeriodSeconds in deploy.
+const stopTime = 12 * time.Second
+
+// stopSoon waits for an end to come, at most stopTime after ctx has ended: no call into a
+// file system can be interrupted, and a disk may hang.
+func stopSoon(ctx context.Context, end func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- end() }()
+	<-ctx.Done()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(stopTime):
+		return fmt.Errorf("stop: not done after %s, as where the disk of delivery.state_dir hangs; what was not stored is read again", stopTime)
+	}
 }
 
 // watch calls the pipeline when time alone makes something due.

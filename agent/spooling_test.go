@@ -90,3 +90,21 @@ func TestSpoolOpenedLate(t *testing.T) {
 		}
 	})
 }
+
+// A disk that hangs does not keep the process from ending.
+func TestStopWhereTheDiskHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := make(chan struct{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		begin := time.Now()
+		err := stopSoon(ctx, func() error {
+			<-disk
+			return nil
+		})
+		if took := time.Since(begin); took != time.Hour+stopTime || err == nil {
+			t.Errorf("got %v after %s, want an error after %s", err, took, time.Hour+stopTime)
+		}
+		close(disk)
+	})
+}
