@@ -133,7 +133,7 @@ func openState(dir string) *checkpoint.Store {
 // lostSpooled counts what the disk has lost of undelivered records.
 func (a *Agent) lostSpooled(l spool.Loss) {
 	n := max(l.Records, 1)
-	a.exporter.Lost(export.Result(l.Reason), int(n))
+	a.exporter.Count(export.Result(l.Reason), int(n))
 	a.pipe.lost(logtail.Loss{Reason: l.Reason, Count: n, Bytes: l.Bytes, Detail: l.Detail})
 }
 

@@ -31,8 +31,8 @@ func (a *attributes) text(key, value string, limit int) {
 // name is text for what should be short.
 func (a *attributes) name(key, value string) { a.text(key, value, maxName) }
 
-// positive adds a number that is never 0 where it is known.
-func (a *attributes) positive(key string, value int64) {
+// nonzero adds a number that is never 0 where it is known.
+func (a *attributes) nonzero(key string, value int64) {
 	if value != 0 {
 		*a = append(*a, Attribute{Key: key, Value: value})
 	}

@@ -88,8 +88,9 @@ func (e *Exporter) sleep(ctx context.Context, sure bool) {
 }
 
 // lift takes the next batch from the store, which has the oldest, else from memory; again
-// is set if the store has some that it cannot give now. Memory is taken from only while
-// the store is empty, so that what the keeper appends then begins with it.
+// is set if there may be some that cannot be had now: the store does not give them, or
+// ctx has ended. Memory is taken from only while the store is empty, so that what the
+// keeper appends then begins with it.
 func (e *Exporter) lift(ctx context.Context, limit int, batch []Record) (_ []Record, again bool) {
 	select {
 	case e.handing <- struct{}{}:
@@ -97,16 +98,16 @@ func (e *Exporter) lift(ctx context.Context, limit int, batch []Record) (_ []Rec
 	case <-ctx.Done():
 		return batch, true
 	}
-	stored := false
+	fromStore := false
 	if e.cfg.Store != nil {
 		batch = e.cfg.Store.Next(limit, maxBatchBytes, batch)
-		if stored = len(batch) > 0; !stored && e.cfg.Store.Waiting() {
+		if fromStore = len(batch) > 0; !fromStore && e.cfg.Store.Waiting() {
 			return batch, true
 		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.given = stored; !stored {
+	if e.fromStore = fromStore; !fromStore {
 		batch = e.queue.lift(limit, batch)
 	}
 	return batch, false
@@ -121,12 +122,12 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 	over := v.Outcome == Acknowledged || v.Outcome == Rejected && n == 1
 	e.mu.Lock()
 	back := v.Outcome == Acknowledged && e.state.missed
-	given, settled := e.land(over)
+	fromStore, settled := e.land(over)
 	wait := e.state.note(v, n)
 	e.openRoom()
 	e.mu.Unlock()
 
-	if over && given {
+	if over && fromStore {
 		e.cfg.Store.Ack(n)
 	}
 	e.tell(v, wait)
@@ -137,7 +138,7 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 			e.cfg.Back()
 		}
 	case v.Outcome == Rejected && n == 1:
-		e.count(Refused, 1)
+		e.Count(Refused, 1)
 		e.settleAll(settled, false)
 		e.tellRefused(1, v)
 	case v.Outcome == Rejected:
@@ -153,9 +154,9 @@ func (e *Exporter) judge(v Verdict, n int, parts []int) ([]int, time.Duration) {
 
 // land takes the batch off the sink's hands; the caller holds mu. It returns whether the
 // store gave it, else the items that are settled, if it is over with them.
-func (e *Exporter) land(over bool) (given bool, settled []*item) {
+func (e *Exporter) land(over bool) (fromStore bool, settled []*item) {
 	switch {
-	case e.given:
+	case e.fromStore:
 		return true, nil
 	case over:
 		return false, e.queue.settle()
@@ -170,11 +171,11 @@ func (e *Exporter) land(over bool) (given bool, settled []*item) {
 func (e *Exporter) acknowledge(n int, v Verdict, items []*item) {
 	refused := min(v.Refused, n)
 	if refused > 0 {
-		e.count(Refused, refused)
+		e.Count(Refused, refused)
 		e.tellRefused(refused, v)
 	}
 	if taken := n - refused; taken > 0 {
-		e.count(Delivered, taken)
+		e.Count(Delivered, taken)
 	}
 	e.settleAll(items, true)
 }

@@ -64,7 +64,7 @@ type Exporter struct {
 
 	mu         sync.Mutex
 	queue      queue
-	given      bool          // what the sink has was given by the store, or counts as given
+	fromStore  bool          // what the sink has was given by the store, or counts as given
 	keeping    bool          // what is queued is being stored
 	keepError  string        // why records cannot be stored
 	keepFailed time.Time     // when to try again
@@ -236,22 +236,20 @@ func (e *Exporter) poke() {
 	}
 }
 
-// finish counts items and calls their done.
+// finish counts items and settles them.
 func (e *Exporter) finish(result Result, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	e.count(result, len(items))
+	e.Count(result, len(items))
 	for _, it := range items {
 		it.settle(result == Delivered)
 	}
 }
 
-// Lost counts records that the store has lost.
-func (e *Exporter) Lost(why Result, n int) { e.count(why, n) }
-
-// count records what has become of n records.
-func (e *Exporter) count(result Result, n int) {
+// Count counts n records of which is known what has become, and tells Config.Settled. Its
+// caller from outside is who learns what the store has lost.
+func (e *Exporter) Count(result Result, n int) {
 	e.mu.Lock()
 	e.state.count(result, n)
 	e.mu.Unlock()

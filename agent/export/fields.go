@@ -73,18 +73,18 @@ func (a *attributes) evidence(c incident.Change, uid string) {
 	if at.Unfinished && len(at.Hosts) > 0 {
 		u := url.URL{Host: at.Hosts[0].Host}
 		a.name(ServerAddressKey, u.Hostname())
-		a.positive(ServerPortKey, portOf(u.Port(), ""))
+		a.nonzero(ServerPortKey, portOf(u.Port(), ""))
 	}
 	array(a, HostsKey, at.Hosts, maxText)
 }
 
 func (a *attributes) failure(f *detect.Failure, registry string) {
-	a.positive(HTTPStatusKey, int64(f.Status))
+	a.nonzero(HTTPStatusKey, int64(f.Status))
 	a.name(HTTPMethodKey, f.Method)
 	a.name(URLFullKey, f.URL)
 	host, port := serverOf(f, registry)
 	a.name(ServerAddressKey, host)
-	a.positive(ServerPortKey, port)
+	a.nonzero(ServerPortKey, port)
 	a.name(DNSQuestionNameKey, f.Lookup)
 	a.name(NetworkPeerAddressKey, hostOnly(f.Peer))
 	if code, ok := grpcCode(f.GRPCCode); ok {
@@ -232,22 +232,22 @@ func hasPod(pods []attempt.Pod, p attempt.Pod) bool {
 
 func (a *attributes) incident(c incident.Change) {
 	a.name(IncidentIDKey, c.Incident.ID)
-	a.positive(AttemptKey, int64(c.Number))
-	a.positive(AttemptsSinceLastKey, int64(c.Since))
+	a.nonzero(AttemptKey, int64(c.Number))
+	a.nonzero(AttemptsSinceLastKey, int64(c.Since))
 	if !c.Incident.FirstSeen.IsZero() {
 		a.add(IncidentFirstSeenKey, c.Incident.FirstSeen.UTC().Format(time.RFC3339Nano))
 	}
 	if c.Kind == incident.Recovered || c.Kind == incident.Abandoned {
-		a.positive(IncidentAttemptsKey, int64(c.Incident.Attempts))
-		a.positive(IncidentDurationKey, c.Incident.Lasted().Milliseconds())
+		a.nonzero(IncidentAttemptsKey, int64(c.Incident.Attempts))
+		a.nonzero(IncidentDurationKey, c.Incident.Lasted().Milliseconds())
 		a.name(IncidentWhatChangedKey, c.WhatChanged)
 	}
 	if c.Attempt != nil {
-		a.positive(DurationKey, c.Attempt.Duration.Milliseconds())
-		a.positive(BytesReadKey, c.Attempt.Bytes)
+		a.nonzero(DurationKey, c.Attempt.Duration.Milliseconds())
+		a.nonzero(BytesReadKey, c.Attempt.Bytes)
 		a.name(LayerDigestKey, c.Attempt.Layer.Digest)
-		a.positive(LayerBytesKey, c.Attempt.Layer.Bytes)
-		a.positive(LayerSizeKey, c.Attempt.Layer.Size)
+		a.nonzero(LayerBytesKey, c.Attempt.Layer.Bytes)
+		a.nonzero(LayerSizeKey, c.Attempt.Layer.Size)
 		a.name(SourceKey, c.Attempt.Program)
 	}
 }

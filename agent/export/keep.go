@@ -84,30 +84,30 @@ func (e *Exporter) store() {
 	e.handing <- struct{}{}
 	defer func() { <-e.handing }()
 	e.mu.Lock()
-	items, given := e.queue.all(), e.queue.inflight
+	items, inflight := e.queue.all(), e.queue.inflight
 	e.keeping = len(items) > 0
 	e.mu.Unlock()
 	if len(items) == 0 {
 		return
 	}
-	if err := e.cfg.Store.Append(recordsOf(items), given); err != nil {
+	if err := e.cfg.Store.Append(recordsOf(items), inflight); err != nil {
 		e.keptNothing(err)
 		return
 	}
-	e.finishKeeping(items, given)
+	e.finishKeeping(items, inflight)
 }
 
-// finishKeeping takes the stored items out of memory. Those that the sink had are not
+// finishKeeping takes the stored items out of memory. Those that were in flight are not
 // there any more if the receiver has settled them meanwhile.
-func (e *Exporter) finishKeeping(items []*item, given int) {
+func (e *Exporter) finishKeeping(items []*item, inflight int) {
 	e.mu.Lock()
 	settled := 0
 	if !e.queue.beginsWith(items[0]) {
-		settled = given
+		settled = inflight
 	}
 	stored := e.queue.remove(0, len(items)-settled)
 	if e.queue.inflight > 0 {
-		e.queue.inflight, e.given = 0, true
+		e.queue.inflight, e.fromStore = 0, true
 	}
 	back := e.keepError != ""
 	e.keepError, e.keepFailed = "", time.Time{}

@@ -36,7 +36,7 @@ func NodeCache(s CacheState, node string, at time.Time) Record {
 	a.add(CacheImagesKey, int64(s.Images))
 	a.add(CacheBytesKey, int64(s.Bytes))
 	a.name(ImageFSMountpointKey, s.Mountpoint)
-	a.positive(ImageFSUsedKey, int64(s.FilesystemUsed))
+	a.nonzero(ImageFSUsedKey, int64(s.FilesystemUsed))
 	if s.FilesystemSize > 0 {
 		a.add(ImageFSSizeKey, int64(s.FilesystemSize))
 		a.add(ImageFSAvailableKey, int64(s.FilesystemAvailable))

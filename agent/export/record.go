@@ -62,8 +62,8 @@ func DataLoss(loss logtail.Loss, node string, at time.Time) Record {
 	a.name(LogRecordUIDKey, r.UID)
 	a.name(LossReasonKey, loss.Reason)
 	a.name(LossSourceKey, loss.Source)
-	a.positive(LossCountKey, loss.Count)
-	a.positive(LossBytesKey, loss.Bytes)
+	a.nonzero(LossCountKey, loss.Count)
+	a.nonzero(LossBytesKey, loss.Bytes)
 	r.Attributes = a
 	return r
 }
