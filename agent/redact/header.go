@@ -38,7 +38,8 @@ func isSchemeWord(word string) bool {
 // "repository does not exist or may require authorization: server message: …"
 // looks like, so that in prose a scheme must follow.
 func (x *scanner) header(start, i int) int {
-	for i < len(x.s) && (x.s[i] == ' ' || x.s[i] == '[') {
+	i = skipBlanks(x.s, i)
+	for i < len(x.s) && x.s[i] == '[' {
 		i++
 	}
 	if i == len(x.s) {
@@ -54,22 +55,24 @@ func (x *scanner) header(start, i int) int {
 		return i
 	}
 	if isSchemeWord(word) {
-		if strings.HasPrefix(x.s[end:], " ") && !isChallenge(x.s[end+1:]) {
-			return x.replaceHeader(end+1, word)
+		if after := skipBlanks(x.s, end); after > end && !isChallenge(x.s[after:]) {
+			return x.replaceHeader(after, word)
 		}
 		return end
 	}
 	return x.replaceHeader(i, word)
 }
 
+// isOneWord reports whether the credential behind a scheme is one word, with no parameters.
+func isOneWord(scheme string) bool {
+	return strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic")
+}
+
 // replaceHeader redacts a header's value: one word for the schemes that have
 // one, else all that follows in the line.
 func (x *scanner) replaceHeader(i int, scheme string) int {
-	for i < len(x.s) && x.s[i] == ' ' {
-		i++
-	}
 	end := paramsEnd(x.s, i)
-	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic") {
+	if isOneWord(scheme) {
 		end = trimPunctuation(x.s, i, bareEnd(x.s, i))
 	}
 	if isPlaceholder(x.s[i:end]) {
@@ -103,7 +106,7 @@ func (x *scanner) scheme(i int) int {
 	} else if !hasPrefixFold(x.s[i:], "basic") {
 		return i + 1
 	}
-	start := i + n
+	start := skipBlanks(x.s, i+n)
 	for start < len(x.s) && (x.s[start] == ' ' || x.s[start] == '+') {
 		start++
 	}

@@ -16,10 +16,45 @@ func (x *scanner) value(i int) int {
 		return i // a flag, no value
 	}
 	end := trimPunctuation(x.s, i, fieldEnd(x.s, i))
-	if scheme := x.s[i:end]; isSchemeWord(scheme) && strings.HasPrefix(x.s[end:], " ") {
-		return x.replaceHeader(end, scheme)
+	if scheme := x.s[i:end]; isSchemeWord(scheme) {
+		if after := afterScheme(x.s, end, scheme); after > end {
+			return x.replaceHeader(after, scheme)
+		}
 	}
 	return x.replaceValue(i, end)
+}
+
+// afterScheme returns where the credential begins behind a scheme that ends at i, perhaps
+// with a comma; i if none follows.
+func afterScheme(s string, i int, scheme string) int {
+	start := i
+	if isOneWord(scheme) && strings.HasPrefix(s[i:], ",") {
+		start++
+	}
+	after := skipBlanks(s, start)
+	if after == start || start > i && startsKey(s[after:]) {
+		return i
+	}
+	return after
+}
+
+// skipBlanks returns where the blanks at s[i] end; a tab may be quoted at any depth.
+func skipBlanks(s string, i int) int {
+	for i < len(s) {
+		n := i
+		for n < len(s) && s[n] == '\\' {
+			n++
+		}
+		switch {
+		case n > i && n < len(s) && s[n] == 't':
+			i = n + 1
+		case s[i] == ' ' || s[i] == '\t':
+			i++
+		default:
+			return i
+		}
+	}
+	return i
 }
 
 func (x *scanner) replaceValue(start, end int) int {
@@ -149,12 +184,22 @@ func paramsEnd(s string, i int) int {
 	for {
 		end := lineEnd(s, i)
 		n := quoteAt(s, end)
-		if n == 0 || end == i || s[end-1] != '=' {
+		if n == 0 || !opensParameter(s, i, end, end+n) {
 			return end
 		}
 		i = closingQuote(s, end, n)
 		i += quoteAt(s, i)
 	}
+}
+
+// opensParameter reports whether the quote at s[quote:value] is that of a parameter. It is
+// not where it closes a text that ends in the padding of base64.
+func opensParameter(s string, i, quote, value int) bool {
+	if quote-1 <= i || s[quote-1] != '=' || s[quote-2] == '=' || value == len(s) {
+		return false
+	}
+	c := s[value]
+	return c > ' ' && strings.IndexByte("\\\"'`,;:.)]}>", c) < 0
 }
 
 func lineEnd(s string, i int) int {
