@@ -202,19 +202,26 @@ func (x *scanner) colonPair(i int) int {
 // startsField reports whether the key at s[i] can be that of a field which Go printed:
 // {Username:u,Password:p} as gogo's String does, {Username:u Password:p} as %+v of a struct,
 // map[username:u password:p]. Names of images are in lower case, so that those of a list,
-// [app:1 auth:2], are told by what was opened last before them.
+// [app:1 auth:2], are told by what was opened last before them and is open still.
 func startsField(s string, i int) bool {
 	if s[i-1] == '{' || s[i-1] == ',' || s[i] >= 'A' && s[i] <= 'Z' {
 		return true
 	}
-	for n := 1; n <= maxKey && n <= i; n++ {
-		switch s[i-n] {
-		case '{':
-			return true
-		case '[':
-			return strings.HasSuffix(s[:i-n], "map")
-		case '}', ']', '"', '\n':
+	closed, quoted := 0, false
+	for n := i - 1; n >= max(0, i-maxKey); n-- {
+		c := s[n]
+		switch {
+		case c == '\n':
 			return false
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '}' || c == ']':
+			closed++
+		case (c == '{' || c == '[') && closed > 0:
+			closed--
+		case c == '{' || c == '[':
+			return c == '{' || strings.HasSuffix(s[:n], "map")
 		}
 	}
 	return false
