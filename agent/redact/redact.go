@@ -38,7 +38,7 @@ type scanner struct {
 	done int // s[:done] is in out
 	url  int // end of the URL that the scanner is in
 	at   int // the last @ of that URL, but for those of digests; -1 if there is none
-	// pathAt is that before its query and fragment.
+	// pathAt is that before its query and fragment, if a host follows it.
 	pathAt int
 	pair   int // the last = seen by bareQuery
 }

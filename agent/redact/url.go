@@ -55,7 +55,7 @@ func (x *scanner) userinfo(i int) int {
 		x.at = lastAt(x.s, i, x.url)
 		x.pathAt = -1
 		if x.at >= 0 {
-			x.pathAt = lastAt(x.s, i, i+pathLength(x.s[i:x.url]))
+			x.pathAt = hostAt(x.s[:x.url], i)
 		}
 	}
 	if x.at < i {
@@ -99,7 +99,7 @@ func pathLength(url string) int {
 // slashedAt returns the @ behind an authority without one, if that is the beginning of
 // userinfo whose password holds a slash; -1 if it is not. What follows its colon may be no
 // port, and then is part of a password for sure, or look like one: then an @ in the path
-// tells, since a path holds none but before a digest.
+// tells, if a host follows it and not the tag of an image.
 func (x *scanner) slashedAt(authority string) int {
 	i := strings.LastIndexByte(authority, ':')
 	if i < 0 || strings.HasSuffix(authority, "]") {
@@ -111,6 +111,43 @@ func (x *scanner) slashedAt(authority string) int {
 		}
 	}
 	return x.pathAt
+}
+
+// hostAt returns where the last @ is that stands before the query and fragment of the URL
+// behind s[i] and has a host behind it; -1 if there is none.
+func hostAt(s string, i int) int {
+	at := lastAt(s, i, i+pathLength(s[i:]))
+	if at >= 0 && startsHost(s[at+1:]) {
+		return at
+	}
+	return -1
+}
+
+// startsHost reports whether the rest of a URL, which follows an @, begins with a host: a
+// path follows, or a port, or it is an IPv4 address or its last label is of letters.
+func startsHost(rest string) bool {
+	end := strings.IndexAny(rest, "/?#")
+	if end >= 0 {
+		return rest[end] == '/'
+	}
+	host := rest[:trimPunctuation(rest, 0, len(rest))]
+	if _, port, found := strings.Cut(host, ":"); found {
+		return port != ""
+	}
+	if strings.Trim(host, "0123456789.") == "" {
+		return strings.Count(host, ".") == 3
+	}
+	label := host[strings.LastIndexByte(host, '.')+1:]
+	return len(label) < len(host) && isLetters(label)
+}
+
+func isLetters(s string) bool {
+	for _, c := range []byte(s) {
+		if !isLetter(c) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // looseUserinfo redacts user:password before an @ outside of a URL, as in
