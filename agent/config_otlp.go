@@ -26,7 +26,7 @@ func (o OTLPConfig) checkCubeAPM() []error {
 	if o.CubeAPM == "" {
 		return nil
 	}
-	got := strconv.Quote(maskURL(o.CubeAPM))
+	got := strconv.Quote(MaskURL(o.CubeAPM))
 	var errs []error
 	if u, err := url.Parse(o.CubeAPM); err != nil || !isWeb(u) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		errs = append(errs, ConfigError{Key: "otlp.cubeapm", Got: got, Want: "http://HOST:3130 without a path"})
@@ -67,15 +67,15 @@ func (r ReceiverConfig) check(section string) []error {
 	}
 	secure, want := r.transport()
 	if want != "" {
-		return append(errs, wrong("endpoint", strconv.Quote(maskURL(r.Endpoint)), want))
+		return append(errs, wrong("endpoint", strconv.Quote(MaskURL(r.Endpoint)), want))
 	}
 	if r.TLS.Insecure && strings.Contains(r.Endpoint, "://") {
-		errs = append(errs, wrong("tls.insecure", "true for "+strconv.Quote(maskURL(r.Endpoint)),
+		errs = append(errs, wrong("tls.insecure", "true for "+strconv.Quote(MaskURL(r.Endpoint)),
 			"true only for a grpc endpoint without a scheme; write http:// or https:// instead"))
 	}
 	for _, file := range []struct{ key, name string }{{"tls.ca_file", r.TLS.CAFile}, {"tls.cert_file", r.TLS.CertFile}} {
 		if file.name != "" && !secure {
-			errs = append(errs, wrong(file.key, strconv.Quote(file.name)+" for "+strconv.Quote(maskURL(r.Endpoint)),
+			errs = append(errs, wrong(file.key, strconv.Quote(file.name)+" for "+strconv.Quote(MaskURL(r.Endpoint)),
 				"a file only where the endpoint uses TLS, as with https://"))
 		}
 	}
@@ -118,20 +118,20 @@ const masked = "REDACTED"
 func (c Config) Redacted() Config {
 	c = c.clone()
 	for _, receiver := range []*ReceiverConfig{&c.OTLP.Logs, &c.OTLP.Metrics.ReceiverConfig} {
-		receiver.Endpoint = maskURL(receiver.Endpoint)
+		receiver.Endpoint = MaskURL(receiver.Endpoint)
 		for name := range receiver.Headers {
 			if !strings.EqualFold(name, cubeStreamHeader) {
 				receiver.Headers[name] = masked
 			}
 		}
 	}
-	c.OTLP.CubeAPM = maskURL(c.OTLP.CubeAPM)
+	c.OTLP.CubeAPM = MaskURL(c.OTLP.CubeAPM)
 	return c
 }
 
-// maskURL works on text, since it is also for URLs that do not parse. It would
+// MaskURL takes credentials and the query out of a URL. It works on text, since it is also for URLs that do not parse. It would
 // rather mask too much: a password may hold a ? or / that should be escaped.
-func maskURL(s string) string {
+func MaskURL(s string) string {
 	scheme, rest := "", s
 	if i := strings.Index(s, "://"); i >= 0 && !strings.ContainsAny(s[:i], ":/?@") {
 		scheme, rest = s[:i+3], s[i+3:]

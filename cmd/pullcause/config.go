@@ -36,7 +36,13 @@ type loader struct {
 	cfg  agent.Config
 	keys []agent.Key
 	from map[string]origin
-	errs []error
+	// lowest is the lowest layer that gives a key a text other than the empty one.
+	lowest map[string]layer
+	errs   []error
+}
+
+func newLoader() *loader {
+	return &loader{cfg: agent.Default(), keys: agent.Keys(), from: map[string]origin{}, lowest: map[string]layer{}}
 }
 
 // inputs are the places that a configuration is made of.
@@ -67,7 +73,7 @@ func loadConfig(in inputs) (agent.Config, error) {
 }
 
 func load(in inputs) *loader {
-	l := &loader{cfg: agent.Default(), keys: agent.Keys(), from: map[string]origin{}}
+	l := newLoader()
 	if in.file != "" {
 		l.file(in.file)
 	}
@@ -111,6 +117,9 @@ func (l *loader) apply(key agent.Key, at origin, set func(*agent.Config) error) 
 	if err := set(&scratch); err != nil {
 		l.fail(err, at.where)
 		return
+	}
+	if lowest, ok := l.lowest[key.Name]; key.Text(scratch) != "" && (!ok || at.layer < lowest) {
+		l.lowest[key.Name] = at.layer
 	}
 	if at.layer >= l.from[key.Name].layer {
 		l.cfg = scratch

@@ -17,8 +17,7 @@ const otelPrefix = "OTEL_EXPORTER_OTLP_"
 // otelVariable is the ending of a variable and our key below otlp.logs and otlp.metrics.
 type otelVariable struct{ ending, key string }
 
-// The address comes before what depends on it, and the protocol before that. Credentials
-// are for nobody but who has the address.
+// The address comes before what depends on it, and the protocol before that.
 var (
 	otelAddress = []otelVariable{{"PROTOCOL", "protocol"}, {"ENDPOINT", "endpoint"}}
 	otelRest    = []otelVariable{
@@ -28,6 +27,9 @@ var (
 		{"HEADERS", "headers"}, {"CLIENT_CERTIFICATE", "tls.cert_file"}, {"CLIENT_KEY", "tls.key_file"},
 	}
 )
+
+// credentials are the keys of a signal that say who sends.
+var credentials = []string{"headers", "headers_file", "tls.cert_file", "tls.key_file"}
 
 // otel applies OTEL_EXPORTER_OTLP_*. It comes last, since what an endpoint
 // means depends on the protocol that holds in the end.
@@ -47,6 +49,7 @@ func (l *loader) otel(env map[string]string) {
 		if !named || l.from[s.section+"endpoint"].layer == fromOTEL {
 			s.apply(otelCredentials)
 		}
+		s.withdrawCredentials()
 	}
 }
 
@@ -87,12 +90,13 @@ func (s otelSignal) apply(variables []otelVariable) {
 		case "INSECURE", "COMPRESSION", "PROTOCOL":
 			value = strings.ToLower(value)
 		}
-		for _, key := range s.keys {
-			if key.Name == s.section+v.key {
-				s.setText(key, origin{fromOTEL, name}, value)
-			}
-		}
+		s.set(v.key, origin{fromOTEL, name}, value)
 	}
+}
+
+// isCubeAPM reports whether otlp.cubeapm is from a higher layer than an endpoint of this signal.
+func (s otelSignal) isCubeAPM() bool {
+	return s.cfg.OTLP.CubeAPM != "" && (s.receiver.Endpoint == "" || s.from[s.section+"endpoint"].layer < s.from["otlp.cubeapm"].layer)
 }
 
 // overCubeAPM decides between otlp.cubeapm and an endpoint of this signal: that of the
@@ -100,25 +104,53 @@ func (s otelSignal) apply(variables []otelVariable) {
 func (s otelSignal) overCubeAPM() {
 	cube, key := s.from["otlp.cubeapm"], s.section+"endpoint"
 	switch {
-	case s.cfg.OTLP.CubeAPM == "":
-	case s.receiver.Endpoint == "" || s.from[key].layer < cube.layer:
+	case s.isCubeAPM():
 		s.receiver.Endpoint, s.from[key] = "", cube
-	case s.from[key].layer == cube.layer:
-		other := s.cfg
-		other.OTLP.CubeAPM = s.receiver.Endpoint
+	case s.cfg.OTLP.CubeAPM != "" && s.from[key].layer == cube.layer:
 		s.failWhole(agent.ConfigError{
 			Key: "otlp.cubeapm", Also: key,
-			Got:  strconv.Quote(s.cfg.Redacted().OTLP.CubeAPM) + " and " + key + " " + strconv.Quote(other.Redacted().OTLP.CubeAPM),
+			Got:  strconv.Quote(agent.MaskURL(s.cfg.OTLP.CubeAPM)) + " and " + key + " " + strconv.Quote(agent.MaskURL(s.receiver.Endpoint)),
 			Want: "one of the two, since otlp.cubeapm sets both endpoints",
 		})
 	}
 }
 
+// withdrawCredentials unsets those that were written for another receiver than the one that
+// holds: for an address of their layer or a lower one that a higher layer has replaced. Where
+// no address was named so far, they are for whatever the higher layers name.
+func (s otelSignal) withdrawCredentials() {
+	address := s.from[s.section+"endpoint"]
+	for _, name := range []string{"otlp.cubeapm", s.section + "endpoint"} {
+		lost, ok := s.lowest[name]
+		if !ok {
+			continue
+		}
+		for _, key := range credentials {
+			if at := s.from[s.section+key].layer; lost <= at && at < address.layer {
+				s.set(key, address, "")
+			}
+		}
+	}
+}
+
+// set gives a key of the signal a text.
+func (s otelSignal) set(name string, at origin, text string) {
+	for _, key := range s.keys {
+		if key.Name == s.section+name {
+			s.setText(key, at, text)
+		}
+	}
+}
+
 // applies leaves out what the specification leaves out: the scheme of the
-// endpoint decides about TLS, INSECURE only where there is none.
+// endpoint decides about TLS, INSECURE only where there is none. And CubeAPM has one
+// protocol, whatever that of the other programs' receiver is.
 func (s otelSignal) applies(key string) bool {
 	address := cmp.Or(s.receiver.Endpoint, s.cfg.OTLP.CubeAPM)
 	switch key {
+	case "protocol":
+		_, _, named := s.lookup("ENDPOINT")
+		return named || !s.isCubeAPM()
 	case "tls.insecure":
 		return !strings.Contains(address, "://")
 	case "tls.ca_file", "tls.cert_file", "tls.key_file":

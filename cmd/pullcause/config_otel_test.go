@@ -28,6 +28,7 @@ func values(cfg agent.Config) map[string]string {
 // otelTest is a configuration and what of it differs from the defaults.
 type otelTest struct {
 	name    string
+	file    string
 	environ []string
 	flags   map[string][]string
 	want    map[string]string
@@ -136,10 +137,11 @@ var otelTests = []otelTest{
 	},
 }
 
-// A layer over another, file is testdata/cubeapm.yaml.
-var cubeTests = []otelTest{
+// A layer over a file of testdata.
+var fileTests = []otelTest{
 	{
 		name:    "OTEL_ over the file",
+		file:    "cubeapm.yaml",
 		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318", otelPrefix + "HEADERS=X-Key=k"},
 		want: map[string]string{
 			"otlp.logs.endpoint": "http://collector:4318/v1/logs", "otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
@@ -148,17 +150,19 @@ var cubeTests = []otelTest{
 	},
 	{
 		name:    "a flag over the file, for one signal",
+		file:    "cubeapm.yaml",
 		flags:   map[string][]string{"otlp-metrics-endpoint": {"http://collector:4318/v1/metrics"}},
 		environ: []string{otelPrefix + "CERTIFICATE=/ca.pem", otelPrefix + "HEADERS=X-Key=k"},
 		want: map[string]string{
 			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
 			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
 			"otlp.metrics.endpoint":                "http://collector:4318/v1/metrics",
-			"otlp.logs.headers.X-Key":              "k", "otlp.metrics.headers.X-Key": "k",
+			"otlp.logs.headers.X-Key":              "k", // for CubeAPM, as far as OTEL_ knows
 		},
 	},
 	{
 		name:    "the token of the receiver of metrics is not for CubeAPM",
+		file:    "cubeapm.yaml",
 		environ: []string{otelPrefix + "METRICS_ENDPOINT=https://vendor", otelPrefix + "HEADERS=X-Key=k"},
 		want: map[string]string{
 			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
@@ -166,17 +170,78 @@ var cubeTests = []otelTest{
 			"otlp.metrics.endpoint":                "https://vendor", "otlp.metrics.headers.X-Key": "k",
 		},
 	},
+	{
+		name:    "nor is its protocol",
+		file:    "cubeapm.yaml",
+		environ: []string{otelPrefix + "LOGS_ENDPOINT=https://vendor:4317", otelPrefix + "PROTOCOL=grpc"},
+		want: map[string]string{
+			"otlp.logs.endpoint": "https://vendor:4317", "otlp.logs.protocol": "grpc",
+			"otlp.metrics.endpoint": "http://cubeapm:3130/api/metrics/v1/save/otlp",
+		},
+	},
+	{
+		name:  "the file's token is not for the CubeAPM of a flag",
+		file:  "credentials.yaml",
+		flags: map[string][]string{"otlp-cubeapm": {"http://cubeapm:3130"}},
+		want: map[string]string{
+			"otlp.logs.endpoint":                   "http://cubeapm:3130/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+			"otlp.metrics.endpoint":                "http://cubeapm:3130/api/metrics/v1/save/otlp",
+			"otlp.metrics.headers.X-Key":           "file", // the file names no address that this could be for
+		},
+	},
+	{
+		name:    "nor for the receiver of the other programs",
+		file:    "credentials.yaml",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318"},
+		want: map[string]string{
+			"otlp.logs.endpoint":         "http://collector:4318/v1/logs",
+			"otlp.metrics.endpoint":      "http://collector:4318/v1/metrics",
+			"otlp.metrics.headers.X-Key": "file",
+		},
+	},
+	{
+		name:    "one that comes with the other address is",
+		file:    "credentials.yaml",
+		environ: []string{otelPrefix + "LOGS_HEADERS=X-Key=otel", "PULLCAUSE_OTLP_LOGS_HEADERS=X-Key=env"},
+		flags:   map[string][]string{"otlp-logs-endpoint": {"https://other/in"}, "otlp-logs-headers-file": {"/flag"}},
+		want: map[string]string{
+			"otlp.logs.endpoint": "https://other/in", "otlp.logs.headers_file": "/flag",
+			"otlp.metrics.headers.X-Key": "file",
+		},
+	},
+	{
+		name:    "a token of the file for its CubeAPM is for nobody else",
+		file:    "cubeapm_token.yaml",
+		environ: []string{otelPrefix + "ENDPOINT=http://collector:4318"},
+		want: map[string]string{
+			"otlp.logs.endpoint":    "http://collector:4318/v1/logs",
+			"otlp.metrics.endpoint": "http://collector:4318/v1/metrics",
+		},
+	},
+	{
+		name:    "a token of the environment is for the address of the file",
+		file:    "cubeapm_token.yaml",
+		environ: []string{"PULLCAUSE_OTLP_METRICS_HEADERS=X-Key=env"},
+		want: map[string]string{
+			"otlp.logs.endpoint":                   "https://cubeapm.example/api/logs/insert/opentelemetry/v1/logs",
+			"otlp.logs.headers.Authorization":      "file",
+			"otlp.logs.headers.Cube-Stream-Fields": "service.name,k8s.cluster.name,k8s.namespace.name,error.type",
+			"otlp.metrics.endpoint":                "https://cubeapm.example/api/metrics/v1/save/otlp",
+			"otlp.metrics.headers.X-Key":           "env",
+		},
+	},
 }
 
-func TestOverCubeAPMOfTheFile(t *testing.T) {
-	for _, tt := range cubeTests {
+func TestLayersOverTheFile(t *testing.T) {
+	for _, tt := range fileTests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, err := loadConfig(inputs{file: "testdata/cubeapm.yaml", flags: tt.flags, environ: tt.environ})
+			cfg, err := loadConfig(inputs{file: "testdata/" + tt.file, flags: tt.flags, environ: tt.environ})
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := values(agent.Default())
-			want["resource.cluster_name"] = "prod"
+			want["resource.cluster_name"] = "prod" // of each file
 			maps.Copy(want, tt.want)
 			if diff := cmp.Diff(want, values(cfg)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -132,7 +132,7 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add([]byte("log: {<<: {level: info}}\n? [x]\n: y\n"))
 	f.Add([]byte("resource: {attributes: {? {a: b} : c}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		l := &loader{cfg: agent.Default(), keys: agent.Keys(), from: map[string]origin{}}
+		l := newLoader()
 		l.text("config.yaml", text)
 		if len(l.errs) > 0 {
 			return
