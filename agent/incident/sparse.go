@@ -23,14 +23,21 @@ func (s *Store) worthTelling(e *entry, at time.Time) bool {
 // log's clock, which may have been set back since.
 func longAgo(told, at time.Time) bool { return at.Sub(told).Abs() >= 10*time.Minute }
 
+// toldLast is the diagnosis that was told last: a change is one of what is known elsewhere.
+func (e *entry) toldLast() diagnose.Diagnosis {
+	if e.told != nil {
+		return *e.told
+	}
+	return e.Diagnosis
+}
+
 // changeTo notes that a change to a cause is told, and returns what of the diagnosis
-// before is told with it.
-func (e *entry) changeTo(cause diagnose.Cause, at time.Time) *diagnose.Diagnosis {
+// that was told before is told with it.
+func (e *entry) changeTo(cause diagnose.Cause, previous diagnose.Diagnosis, at time.Time) *diagnose.Diagnosis {
 	if e.changed == nil {
 		e.changed = make(map[diagnose.Cause]time.Time)
 	}
 	e.changed[cause] = at
-	previous := e.Diagnosis
 	previous.Remedy, previous.Action, previous.Cache = "", "", nil // of an outage that is as it was
 	return &previous
 }

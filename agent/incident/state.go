@@ -21,6 +21,8 @@ type Saved struct {
 	EndUID   string    `json:"end_uid,omitempty"`
 	// Changed is when a change to a cause was last reported.
 	Changed map[diagnose.Cause]time.Time `json:"changed,omitempty"`
+	// Told is the diagnosis that was told last, where that of the incident is another cause.
+	Told *diagnose.Diagnosis `json:"told,omitempty"`
 	// Dropped are sums of the pods that there was no room for.
 	Dropped []uint32 `json:"dropped,omitempty"`
 }
@@ -156,7 +158,7 @@ func (s *Store) Save() []Saved {
 func (e *entry) save() Saved {
 	saved := Saved{
 		Incident: e.snapshot(), Key: e.key, Touched: e.touched, Reported: e.reported,
-		Unsaid: e.unsaid, Counted: slices.Clone(e.counted), EndUID: e.endUID, Changed: maps.Clone(e.changed), Dropped: slices.Clone(e.dropped),
+		Unsaid: e.unsaid, Counted: slices.Clone(e.counted), EndUID: e.endUID, Changed: maps.Clone(e.changed), Told: e.told, Dropped: slices.Clone(e.dropped),
 	}
 	if e.State == StateAbandoned && !e.arrived {
 		saved.Incident.State, saved.Incident.ClosedAt = Open, time.Time{}
@@ -173,7 +175,7 @@ func (s *Store) Restore(saved []Saved, now time.Time) {
 	for _, i := range saved {
 		e := &entry{
 			Incident: i.Incident, key: i.Key, touched: now, reported: i.Reported,
-			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed, dropped: i.Dropped,
+			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed, told: i.Told, dropped: i.Dropped,
 		}
 		if i.Touched.IsZero() {
 			e.touched = time.Time{}

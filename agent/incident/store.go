@@ -54,6 +54,7 @@ type entry struct {
 	reported time.Time                    // when an attempt was last reported, on the log's clock
 	unsaid   int                          // attempts since then
 	changed  map[diagnose.Cause]time.Time // when a change to a cause was last reported
+	told     *diagnose.Diagnosis          // the one told last, where that of the incident is another cause
 	counted  []counted                    // the last ones, the oldest first
 	dropped  []uint32                     // sums of the pods that there is no room for
 	// endUID is the attempt that ended it, if one did; arrived is set once nobody has
@@ -138,13 +139,16 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 	e.Attempts++
 	e.unsaid++
 	c := counted{UID: a.UID, Number: e.Attempts}
-	changed := e.Diagnosis.Cause != d.Cause && e.Diagnosis.Cause != diagnose.BackOff
+	told := e.toldLast()
+	changed := told.Cause != d.Cause && told.Cause != diagnose.BackOff
 	if s.worthTelling(e, a.End) || changed && longAgo(e.changed[d.Cause], a.End) {
 		c.Since = e.unsaid
-		e.reported, e.unsaid = a.End, 0
+		e.reported, e.unsaid, e.told = a.End, 0, nil
 		if changed {
-			c.Previous = e.changeTo(d.Cause, a.End)
+			c.Previous = e.changeTo(d.Cause, told, a.End)
 		}
+	} else if changed {
+		e.told = &told
 	}
 	e.Diagnosis = d
 	e.count(c)

@@ -292,6 +292,34 @@ func TestAChangingCauseIsThinnedOut(t *testing.T) {
 	}
 }
 
+// A cause that came back too soon to be told, and stays, is told later, as a change of what
+// was told last.
+func TestACauseThatStaysIsTold(t *testing.T) {
+	s := newStory(incident.Config{})
+	for range 12 {
+		s.fails(image, diagnose.RegistryUnavailable)
+		s.wait(time.Second)
+	}
+	s.fails(image, diagnose.NetworkTimeout)
+	s.fails(image, diagnose.RegistryUnavailable)
+	s.told = nil
+	s.wait(5 * time.Minute)
+	s.fails(image, diagnose.NetworkTimeout)
+	s.restart(t)
+	for range 3 {
+		s.wait(5 * time.Minute)
+		s.fails(image, diagnose.NetworkTimeout)
+	}
+	want := []string{
+		"cause_changed network_timeout #16 since 2 pods 0 was registry_unavailable",
+		"failed network_timeout #16 since 2 pods 0",
+		"failed network_timeout #18 since 2 pods 0",
+	}
+	if diff := cmp.Diff(want, s.told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
 // A line of a clock that was a day ahead must not silence those that follow.
 func TestClockSetBack(t *testing.T) {
 	s := newStory(incident.Config{})
