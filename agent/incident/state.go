@@ -120,11 +120,16 @@ func (s *Store) endedWith(a attempt.Attempt) *entry {
 	return s.ended[i]
 }
 
+// end remembers an incident that has ended.
 func (s *Store) end(e *entry) {
 	if len(s.ended) == maxEnded {
 		s.ended = slices.Delete(s.ended, 0, 1)
 	}
 	s.ended = append(s.ended, e)
+	if len(s.closed) == maxClosed {
+		s.closed = slices.Delete(s.closed, 0, 1)
+	}
+	s.closed = append(s.closed, e.snapshot())
 }
 
 // forgetEnded forgets those that ended so long ago that nothing of them is read again.
@@ -154,7 +159,7 @@ func (s *Store) Save() []Saved {
 }
 
 // save is what is saved. One that was abandoned without an attempt, of which that is
-// still to be told, is open for whoever goes on from here.
+// still to be told, is open and was never touched.
 func (e *entry) save() Saved {
 	saved := Saved{
 		Incident: e.snapshot(), Key: e.key, Touched: e.touched, Reported: e.reported,
@@ -162,10 +167,13 @@ func (e *entry) save() Saved {
 	}
 	if e.State == StateAbandoned && !e.arrived {
 		saved.Incident.State, saved.Incident.ClosedAt = Open, time.Time{}
-		saved.Touched = time.Time{} // so it is abandoned at once
+		saved.Touched = time.Time{}
 	}
 	return saved
 }
+
+// toAbandon reports whether it was abandoned, and that is still to be told.
+func (i Saved) toAbandon() bool { return i.Incident.State == Open && i.Touched.IsZero() }
 
 // Restore takes up what Save returned, in an empty store. Incidents beyond
 // [Config.MaxOpen] are left out and counted as evicted. However long nobody looked, the
@@ -177,14 +185,14 @@ func (s *Store) Restore(saved []Saved, now time.Time) {
 			Incident: i.Incident, key: i.Key, touched: now, reported: i.Reported,
 			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed, told: i.Told, dropped: i.Dropped,
 		}
-		if i.Touched.IsZero() {
-			e.touched = time.Time{}
-		}
 		switch {
+		case i.toAbandon():
+			e.State, e.ClosedAt = StateAbandoned, now
+			s.end(e)
+			s.again = append(s.again, e)
 		case e.State != Open:
 			e.arrived = true // or it is told again when its lines are read again
 			s.end(e)
-			s.closed = append(s.closed, e.snapshot())
 		case s.open[e.key] == nil && e.key != "":
 			e.place = s.quiet.PushBack(e)
 			s.open[e.key] = e

@@ -117,6 +117,33 @@ var restarts = map[string]struct {
 		},
 		want: []string{failed1, "abandoned unauthorized #1 since 0 pods 0", "abandoned unauthorized #1 since 0 pods 0"},
 	},
+	"killed before it has arrived, in another outage of the image": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+			s.wait(2 * time.Second)
+			s.fails(image, diagnose.DNS, "web-1")
+			s.restart(t)
+			s.again(func() { s.fails(image, diagnose.DNS, "web-1") })
+			s.wait(0)
+			s.fails(image, diagnose.DNS, "web-1")
+		},
+		want: []string{
+			failed1, "abandoned unauthorized #1 since 0 pods 0", "failed dns #1 since 1 pods 1",
+			"failed dns #1 since 1 pods 1", "abandoned unauthorized #1 since 0 pods 0", "failed dns #2 since 1 pods 1",
+		},
+	},
+	"killed twice before it has arrived that nobody waits": {
+		play: func(t *testing.T, s *story) {
+			s.fails(image, diagnose.Unauthorized, "web-0")
+			s.store.PodGone(pod("web-0").Pod, s.now, s.tell)
+			s.restart(t)
+			s.restart(t)
+			s.again(func() { s.fails(image, diagnose.Unauthorized, "web-0") })
+			s.wait(0)
+		},
+		want: []string{failed1, "abandoned unauthorized #1 since 0 pods 0", "failed unauthorized #1 since 1 pods 0", "abandoned unauthorized #1 since 0 pods 0"},
+	},
 	"nothing more is heard": {
 		play: func(t *testing.T, s *story) {
 			s.fails(image, diagnose.Unauthorized, "web-0")

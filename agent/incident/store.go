@@ -40,6 +40,7 @@ type Store struct {
 	// where no name is known: pods are deleted far more often than images fail.
 	waiting map[string][]*entry
 	ended   []*entry // not long ago, the one that ended first is first
+	again   []*entry // of them, the abandoned ones of which that is to be told again
 	gone    []gonePod
 
 	evicted int64
@@ -217,6 +218,10 @@ func whatChanged(d diagnose.Diagnosis) string {
 
 // Expire abandons the incidents of which nothing was heard for AbandonAfter.
 func (s *Store) Expire(now time.Time, emit func(Change)) {
+	for _, e := range s.again {
+		e.tellAbandoned(now, emit)
+	}
+	s.again = nil
 	s.forgetEnded(now)
 	for front := s.quiet.Front(); front != nil; front = s.quiet.Front() {
 		e := front.Value.(*entry) //nolint:errcheck // the list holds nothing else
@@ -230,6 +235,10 @@ func (s *Store) Expire(now time.Time, emit func(Change)) {
 func (s *Store) abandon(e *entry, now time.Time, emit func(Change)) {
 	e.ClosedAt = now
 	s.close(e, StateAbandoned, now)
+	e.tellAbandoned(now, emit)
+}
+
+func (e *entry) tellAbandoned(now time.Time, emit func(Change)) {
 	emit(Change{
 		Kind: Abandoned, Incident: e.snapshot(), Diagnosis: e.Diagnosis, Previous: e.Diagnosis,
 		Number: e.Attempts, Since: e.unsaid, At: now,
@@ -240,10 +249,6 @@ func (s *Store) close(e *entry, state State, now time.Time) {
 	e.State, e.touched = state, now
 	s.drop(e)
 	s.end(e)
-	if len(s.closed) >= maxClosed {
-		s.closed = slices.Delete(s.closed, 0, 1)
-	}
-	s.closed = append(s.closed, e.snapshot())
 }
 
 func (s *Store) bound() {
