@@ -10,16 +10,26 @@ import (
 // maxRecent bounds what is remembered of attempts that were handed on.
 const maxRecent = 1000
 
-// lateFor is how late a line may be read whose zone is not known: attempts that the
-// kubelet's back-off of five minutes parts look like those of other zones.
+// lateFor is how late a line may be read whose zone is not known. The kubelet's longest
+// back-off, five minutes, makes the third attempt from now look like one of another zone.
 const lateFor = 5 * time.Minute
 
 // handedOn is what is remembered of an attempt after it has left.
 type handedOn struct {
 	heard
 	uid       string
+	began     bool   // its beginning was read
+	leaf      string // that of its failure; empty if nobody told
 	end, read time.Time
 	pods      []Pod
+}
+
+func newHandedOn(p *pull, a Attempt) handedOn {
+	h := handedOn{heard: p.heard, uid: a.UID, began: p.began, end: a.End, read: a.Observed, pods: a.Pods}
+	if a.Failure != nil {
+		h.leaf = a.Failure.Leaf
+	}
+	return h
 }
 
 func (j *Joiner) remember(key string, h handedOn) {
@@ -47,7 +57,7 @@ func (j *Joiner) tellLate(s detect.Signal, p *pull, emit func(Attempt)) bool {
 	if h == nil {
 		return false
 	}
-	if p != nil && fromRuntime(s) {
+	if p != nil && fromRuntime(s) && !h.began {
 		j.remove(p) // how the same attempt began, held back with its end
 	}
 	a := fromSignal(s, j.refs.parse(signalImage(s)))
@@ -61,7 +71,8 @@ func (j *Joiner) tellLate(s detect.Signal, p *pull, emit func(Attempt)) bool {
 }
 
 // lacking finds the last attempt of which a line may have been missing, one of the same
-// time before one of another zone's. nil if there is none.
+// time before one of another zone's, if more is to come of that: what was written at other
+// times may be read at once. nil if there is none.
 func (j *Joiner) lacking(s detect.Signal, p *pull) (found *handedOn) {
 	recent := j.recent[j.key(s)]
 	for i := range slices.Backward(recent) {
@@ -70,7 +81,7 @@ func (j *Joiner) lacking(s detect.Signal, p *pull) (found *handedOn) {
 		case !h.lacks(s, p):
 		case near(h.end, s.Time):
 			return h
-		case found == nil && h.near(h.end, s) && s.Observed.Sub(h.read) <= lateFor:
+		case found == nil && !h.whole(h.pods) && h.nearAcrossZones(h.end, s) && s.Observed.Sub(h.read) <= lateFor:
 			found = h
 		}
 	}
@@ -84,8 +95,21 @@ func (h *handedOn) lacks(s detect.Signal, p *pull) bool {
 	case len(h.pods) > 0 && hasPod(s) && !samePod(h.pods[0], s):
 		return false
 	case fromRuntime(s):
-		return !h.runtime && (p == nil || !p.a.Start.After(h.end))
+		return !h.runtime && h.mayHaveFailedAs(s) && (p == nil || !h.endedBefore(p, s))
 	default:
 		return p == nil || !h.whole(h.pods)
 	}
+}
+
+// mayHaveFailedAs compares errors: of what the kubelet refuses itself, as for
+// registryPullQPS, the runtime never hears, and the next failure is another's.
+func (h *handedOn) mayHaveFailedAs(s detect.Signal) bool {
+	return h.leaf == "" || s.Failure == nil || s.Failure.Leaf == "" || s.Failure.Leaf == h.leaf
+}
+
+// endedBefore reports whether a pull, of which s tells the end, began after this attempt
+// had ended. Where the ends lie zones apart, so do the times that are compared.
+func (h *handedOn) endedBefore(p *pull, s detect.Signal) bool {
+	apart := h.end.Sub(s.Time).Round(zoneStep)
+	return p.a.Start.Add(apart).After(h.end)
 }

@@ -51,6 +51,25 @@ var lateTests = []struct {
 		want: []string{"failed 403 kubelet web-0/app", "failed 403 containerd"},
 	},
 	{
+		name: "the runtime's word on one of two pulls leaves the other one in flight",
+		in: newScript().starts(image).starts(image).imageLine(image, 403).podLines("web-0", image, 403).
+			heldBack(2*time.Second).fails(image, 403).
+			heldBack(0).wait(time.Minute).host("https://registry.example.com"+manifest, 500).fails(image, 500),
+		want: []string{"failed 403 kubelet web-0/app", "late 403 containerd", "failed 500 containerd origin=registry.example.com:500"},
+	},
+	{
+		name: "of what the kubelet refused alone the runtime's next failure is none",
+		in: newScript().starts(image).wait(5*time.Second).podLines("web-2", image, 0).
+			wait(1500*time.Millisecond).fails(image, 500).imageLine(image, 500).podLines("web-1", image, 500),
+		want: []string{"failed 0 kubelet web-2/app", "failed 500 containerd web-1/app"},
+	},
+	{
+		name: "nor is one of two failures",
+		in: newScript().starts(image).starts(image).wait(5*time.Second).podLines("web-2", image, 0).
+			wait(1500*time.Millisecond).fails(image, 500).wait(20*time.Second).fails(image, 500),
+		want: []string{"failed 0 kubelet web-2/app", "failed 500 containerd", "failed 500 containerd"},
+	},
+	{
 		name: "a late pod line does not end the pull that is in flight by then",
 		in: newScript().starts(image).fails(image, 403).wait(1500*time.Millisecond).starts(image).
 			wait(-1500*time.Millisecond).heldBack(2*time.Second).podLines("web-0", image, 403).
@@ -79,24 +98,40 @@ func TestLate(t *testing.T) {
 // what is read long after is another attempt.
 func TestJoinLateAcrossZones(t *testing.T) {
 	for name, c := range map[string]struct {
-		in    *script
-		shift time.Duration
-		want  []string
+		in     *script
+		shift  time.Duration
+		atOnce bool // all is read after a downtime
+		want   []string
 	}{
 		"late": {
 			in:    newScript().fails(image, 403).wait(1500*time.Millisecond).podLines("web-0", image, 403),
 			shift: -5*time.Hour - 30*time.Minute,
 			want:  []string{"failed 403 containerd", "late 403 kubelet web-0/app", "late 403 kubelet web-0/app"},
 		},
+		"the runtime's lines are": {
+			in: newScript().wait(time.Second).imageLine(image, 403).podLines("web-0", image, 403).
+				wait(-time.Second).heldBack(3*time.Second).starts(image).fails(image, 403),
+			shift: -5 * time.Hour,
+			want:  []string{"failed 403 kubelet web-0/app", "late 403 containerd"},
+		},
 		"another attempt, a quarter of an hour later": {
 			in:   newScript().fails(image, 403).wait(15*time.Minute).podLines("web-0", image, 403),
 			want: []string{"failed 403 containerd", "failed 403 kubelet web-0/app"},
+		},
+		"another attempt, after one that is whole": {
+			in: newScript().starts(image).fails(image, 500).imageLine(image, 500).podLines("web-0", image, 500).
+				wait(15*time.Minute).podLines("web-0", image, 0),
+			atOnce: true,
+			want:   []string{"failed 500 containerd web-0/app", "failed 0 kubelet web-0/app"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range c.in.signals {
 				if c.in.signals[i].Program == detect.Kubelet {
 					c.in.signals[i].Time = c.in.signals[i].Time.Add(c.shift)
+				}
+				if c.atOnce {
+					c.in.signals[i].Observed = start.Add(time.Hour)
 				}
 			}
 			if diff := cmp.Diff(c.want, join(c.in.signals)); diff != "" {

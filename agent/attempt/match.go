@@ -148,22 +148,28 @@ func (j *Joiner) forKubelet(s detect.Signal) *pull {
 }
 
 // near reports whether a signal can be about this attempt by its time.
-func (p *pull) near(s detect.Signal) bool { return p.heard.near(p.a.End, s) }
+func (p *pull) near(s detect.Signal) bool { return p.nearAcrossZones(p.a.End, s) }
 
-// near reports whether a signal can be about an attempt that ended then. Where one
-// side is the runtime's and one the kubelet's, whose lines carry no zone, the clocks
-// may also lie a multiple of a quarter of an hour apart.
-func (h heard) near(end time.Time, s detect.Signal) bool {
+// zoneStep is what the offsets of all zones are multiples of, and zoneSpan how far two
+// of them lie apart at most where one is UTC.
+const (
+	zoneStep = 15 * time.Minute
+	zoneSpan = 14 * time.Hour
+)
+
+// nearAcrossZones reports whether a signal can be about an attempt that ended then.
+// Where one side is the runtime's and one the kubelet's, whose lines carry no zone, the
+// clocks may also lie zones apart.
+func (h heard) nearAcrossZones(end time.Time, s detect.Signal) bool {
 	if near(end, s.Time) {
 		return true
 	}
 	if h.runtime == fromRuntime(s) {
 		return false
 	}
-	const quarter, farthest = 15 * time.Minute, 14 * time.Hour
 	d := end.Sub(s.Time).Abs()
-	off := d % quarter
-	return d <= farthest+tolerance && (off <= tolerance || off >= quarter-tolerance)
+	off := d % zoneStep
+	return d <= zoneSpan+tolerance && (off <= tolerance || off >= zoneStep-tolerance)
 }
 
 // near reports whether two times can belong to one attempt.

@@ -110,7 +110,7 @@ func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
 	j.remove(p)
 	a := p.finish(j.cfg.Node)
 	if !a.Succeeded && !a.BackOff {
-		j.remember(p.key, handedOn{heard: p.heard, uid: a.UID, end: a.End, read: a.Observed, pods: a.Pods})
+		j.remember(p.key, newHandedOn(p, a))
 	}
 	emit(a)
 }
