@@ -85,21 +85,24 @@ func (r *reader) isCopy(f *file) bool {
 	return r.last.mark.isAfter(&f.next) || r.last.mark.sameMoment(&f.next) && slices.Contains(r.moment, f.next.xor)
 }
 
-// heads are the headers of the files with entries that are open, or were when account
-// was called last, in their order.
+// heads are the headers of the files that are open, or were when account was called
+// last, in their order.
 func (r *reader) heads() []header {
 	heads := slices.Clone(r.dropped)
 	for _, f := range r.files {
 		heads = append(heads, f.head)
 	}
 	slices.SortStableFunc(heads, byAge)
-	return slices.DeleteFunc(heads, func(h header) bool { return h.headSeqnum == 0 })
+	return heads
 }
 
 // torn reports whether numbers are missing between two files.
 func (r *reader) torn() bool {
 	ends := maps.Clone(r.ends)
 	for _, h := range r.heads() {
+		if h.headSeqnum == 0 {
+			continue
+		}
 		last, known := ends[h.sequence]
 		if known && h.headSeqnum > last.next {
 			return true
@@ -119,6 +122,9 @@ func (r *reader) account() {
 	known := maps.Clone(r.ends)
 	heads := r.heads()
 	for _, h := range heads {
+		if h.headSeqnum == 0 {
+			continue
+		}
 		last := r.ends[h.sequence]
 		if _, ok := known[h.sequence]; ok && h.headSeqnum > last.next && !r.blind() {
 			r.gap(last, end{h.headSeqnum, h.headTime})
@@ -126,7 +132,8 @@ func (r *reader) account() {
 		r.ends[h.sequence] = last.upTo(h)
 	}
 	r.dropped = nil
-	if !r.accounted && r.origin != nil && !r.blind() && !slices.ContainsFunc(heads, func(h header) bool { return h.sequence == r.origin.sequence }) {
+	ofOrigin := func(h header) bool { return h.sequence == r.origin.sequence } // be it empty: journald emptied the rest
+	if !r.accounted && r.origin != nil && !r.blind() && !slices.ContainsFunc(heads, ofOrigin) {
 		r.lose(logtail.LostPosition, 1, "the journal that was read last is gone, and with it what was written to it after that; a journal in /run ends with the boot: Storage=persistent in journald.conf keeps it")
 	}
 	r.accounted = true
