@@ -100,17 +100,25 @@ func TestPlaceKnowsWhenItsFileWasMade(t *testing.T) {
 	}
 }
 
-// The first hints that were stored had no tail.
-func TestResumeAtHintWithoutTail(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		r.write(text(0, 4))
-		r.start()
-		r.stop()
-		at := *r.Position()
-		at.Hint = strings.Join(strings.Split(at.Hint, "-")[:4], "-")
-		r.write(text(4, 1))
-		r.start(func(c *Config) { c.Start = &at })
-		r.expect(lines(0, 5)...)
-		r.expectLosses()
-	})
+// What other versions stored: the first hints had no tail, later ones may know more.
+func TestResumeAtHintOfAnotherVersion(t *testing.T) {
+	for name, change := range map[string]func(string) string{
+		"no tail": func(h string) string { return strings.Join(strings.Split(h, "-")[:4], "-") },
+		"none":    func(string) string { return "" },
+		"more":    func(h string) string { return h + "-0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				r.write(text(0, 4))
+				r.start()
+				r.stop()
+				at := *r.Position()
+				at.Hint = change(at.Hint)
+				r.write(text(4, 1))
+				r.start(func(c *Config) { c.Start = &at })
+				r.expect(lines(0, 5)...)
+				r.expectLosses()
+			})
+		})
+	}
 }

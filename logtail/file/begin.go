@@ -83,9 +83,13 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 	return f.resumeLost(p, statErr, "its file was removed, compressed or truncated")
 }
 
-// maybe reports whether a file can be the place's by its number and birth. The
-// device says little: it may have another number after the machine restarted.
+// maybe reports whether a file can be the place's by its number and birth, or by its
+// beginning alone if there is no hint. The device says little: it may have another number
+// after the machine restarted.
 func (p place) maybe(s *stream) bool {
+	if p.hint.id == (fileID{}) {
+		return p.fp.size >= telling
+	}
 	if s.born != p.hint.born && s.born != 0 && p.hint.born != 0 {
 		return false
 	}

@@ -141,14 +141,15 @@ func (h hint) String() string {
 }
 
 // parseHint never fails: without a hint the fingerprint decides alone. The first hints
-// that were stored have four numbers, and no tail.
+// that were stored have four numbers, and no tail; later ones may have more than are
+// known here.
 func parseHint(s string) hint {
 	var n [7]uint64
 	parts := strings.Split(s, "-")
-	if len(parts) != 4 && len(parts) != len(n) {
+	if len(parts) < 4 {
 		return hint{}
 	}
-	for i, p := range parts {
+	for i, p := range parts[:min(len(parts), len(n))] {
 		v, err := strconv.ParseUint(p, 16, 64)
 		if err != nil {
 			return hint{}
