@@ -80,6 +80,9 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 			return s, p.offset, nil
 		}
 	}
+	if s := f.shortened(p); s != nil {
+		return s, p.offset, nil
+	}
 	return f.resumeLost(p, statErr, "its file was removed, compressed or truncated")
 }
 
@@ -103,6 +106,23 @@ func (f *follower) renamed(p place) *stream {
 		f.complain(err)
 	}
 	return pick(found, func(o *stream, _ sibling) bool { return p.maybe(o) && o.holds(p) })
+}
+
+// shortened opens the file of a place if its end is missing: a crash of the machine
+// leaves our state and takes what was last written to the log. It may as well have been
+// truncated and written to again; then hardly a line begins at the same offset.
+func (f *follower) shortened(p place) *stream {
+	s, err := openStream(f.cfg.Path)
+	if err != nil {
+		return nil
+	}
+	i, err := s.stat()
+	same := err == nil && p.hint.born != 0 && s.born == p.hint.born && p.maybe(s) && p.fp.fits(s.head)
+	if same && p.offset > 0 && p.offset <= i.size && i.size < p.hint.tail.end && s.breaksAt(p.offset) {
+		return s
+	}
+	s.close()
+	return nil
 }
 
 // resumeLost goes on where the stored position is of no use: with the oldest file

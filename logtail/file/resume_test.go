@@ -137,6 +137,26 @@ func TestResumePartialLine(t *testing.T) {
 	})
 }
 
+// The machine crashed while a pull was open: our state was on the disk, the last of the
+// log was not.
+func TestResumeShortened(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 5))
+		r.start()
+		r.stop()
+		at := *r.Position()
+		at.Offset = int64(len(text(0, 3)))
+		if parseHint(at.Hint).born == 0 {
+			t.Skip("the file system does not tell when a file was made")
+		}
+		r.must(os.Truncate(r.file, int64(len(text(0, 4)))-5))
+		r.write("\n")
+		r.start(func(c *Config) { c.Start = &at })
+		r.expect(append(lines(0, 5), line(3)[:len(line(3))-4])...)
+		r.expectLosses()
+	})
+}
+
 // The path is missing at the start: the place may still be found.
 func TestResumeBeforeCreate(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
