@@ -44,6 +44,7 @@ type follower struct {
 
 	cur   *stream // nil while there is nothing to read
 	held  *stream // what the path named while cur was still read; nil if nothing else
+	left  left    // what was current before
 	lines *cutter // of cur
 	more  bool    // the handler wants the next line whatever it is
 
@@ -82,6 +83,7 @@ func (f *follower) stop() {
 		f.release()
 	}
 	f.letGo()
+	f.closeLeft(nil)
 	if f.watch != nil {
 		f.watch.Close()
 	}
@@ -110,6 +112,7 @@ func (f *follower) turn(ctx context.Context, woken bool) {
 	live := f.watch != nil && f.watch.Refresh()
 	armed := live && f.watch.IsArmed()
 	got := f.look(ctx)
+	f.checkLeft()
 	if live && !got && !armed && f.cur != nil && f.watch.Arm(f.cur.file) {
 		got = f.look(ctx) // what came before it was armed
 	}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -27,6 +28,31 @@ func TestLeavesOnceWritersHadTime(t *testing.T) {
 		r.expect(lines(0, 2)...)
 		sleep(time.Millisecond)
 		r.expect(lines(0, 4)...)
+	})
+}
+
+// A writer that is later still loses what it writes, and that is counted, once.
+func TestWritersThatAreTooLate(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 2))
+		r.start()
+		old := logtailtest.RenameCreate(t, r.file)
+		r.write(text(2, 1))
+		sleep(poll + lateWriter)
+		r.expect(lines(0, 3)...)
+		logtailtest.Append(t, old, text(3, 1))
+		sleep(leftFor - poll)
+		r.expectLosses()
+		sleep(2 * poll)
+		late := fmt.Sprintf("rotation 1 %d", len(text(3, 1)))
+		r.expectLosses(late)
+		logtailtest.RenameCreate(t, r.file)
+		r.write(text(4, 1))
+		r.turn(3)
+		logtailtest.Append(t, old, text(5, 1))
+		sleep(leftFor + poll)
+		r.expect(append(lines(0, 3), line(4))...)
+		r.expectLosses(late)
 	})
 }
 

@@ -25,6 +25,7 @@ func TestRename(t *testing.T) {
 		logtailtest.Append(t, old, ", yet\nnor here")
 		r.turn(1)
 		r.expect(append(append(lines(0, 3), "no newline, yet", "nor here"), lines(10, 2)...)...)
+		sleep(leftFor + poll)
 		if open := r.openFiles(); len(open) != 1 || open[0] != r.file {
 			t.Errorf("open files: got %q, want the new one alone", open)
 		}
@@ -299,6 +300,7 @@ func TestDeletedBeforeItsTurn(t *testing.T) {
 			n += 15
 			r.expect(lines(0, n)...)
 		}
+		sleep(leftFor + poll)
 		r.expectLosses()
 		if open := r.openFiles(); len(open) != 1 || open[0] != r.file {
 			t.Errorf("open files: got %q, want the new one alone", open)

@@ -245,7 +245,7 @@ func (f *follower) adoptAt(s *stream, off int64) bool {
 	}
 	rotated := f.cur != nil || f.last != nil
 	if f.cur != nil && f.cur.file != s.file {
-		f.cur.close()
+		f.leaveBehind(s)
 	}
 	f.log.Debug("reading", "path", s.real, "offset", off, "inode", s.id.ino)
 	f.cur = s
