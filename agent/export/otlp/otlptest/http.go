@@ -52,7 +52,7 @@ func (r *Receiver) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	counted := &counter{reader: http.MaxBytesReader(w, req.Body, maxBody)}
 	records, problem := r.readHTTP(req, counted)
 	if counted.cut {
-		return // the client ended in the middle, which is its own affair
+		panic(http.ErrAbortHandler) // the client ended in the middle; to return would acknowledge what was not read
 	}
 	seen := Request{Header: req.Header.Clone(), Query: req.URL.RawQuery, Records: len(records), Bytes: counted.n}
 
