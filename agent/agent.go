@@ -110,7 +110,7 @@ func (a *Agent) open(deps Deps) (err error) {
 func (a *Agent) exportConfig(endpoint string) export.Config {
 	cfg := export.Config{
 		Endpoint: endpoint, Log: a.log, MaxAge: time.Duration(a.cfg.Delivery.MaxAge),
-		Settled: func(r export.Result, n int) { a.settled(r, n) },
+		Settled: a.settled,
 		Back:    func() { a.pipe.poke() }, // there may be losses to tell
 	}
 	if dir := a.cfg.Delivery.StateDir; dir != "" {
@@ -158,7 +158,10 @@ func (a *Agent) enrichConfig() enrich.Config {
 // settled counts what has become of n records.
 func (a *Agent) settled(r export.Result, n int) {
 	a.metrics.Settled(string(r), n)
-	if r == export.QueueFull || r == export.Refused {
+	switch r {
+	case export.Delivered:
+		a.pipe.losses.delivered()
+	case export.QueueFull, export.Refused:
 		a.pipe.lost(logtail.Loss{Reason: string(r), Count: int64(n), Detail: "records were not delivered"})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"pullcause/agent/export"
 	"pullcause/logtail"
 )
 
@@ -16,9 +17,13 @@ type losses struct {
 	mu     sync.Mutex
 	untold map[lossKind]logtail.Loss
 	told   map[lossKind]time.Time
+	// rejecting is set while the receiver has taken nothing since it rejected a record.
+	rejecting bool
 }
 
 type lossKind struct{ source, reason string }
+
+var rejectedRecords = lossKind{reason: string(export.Refused)}
 
 func (l *losses) add(loss logtail.Loss) {
 	l.mu.Lock()
@@ -27,18 +32,28 @@ func (l *losses) add(loss logtail.Loss) {
 		l.untold, l.told = make(map[lossKind]logtail.Loss), make(map[lossKind]time.Time)
 	}
 	kind := lossKind{loss.Source, loss.Reason}
+	l.rejecting = l.rejecting || kind == rejectedRecords
 	sum := l.untold[kind]
 	loss.Count, loss.Bytes = sum.Count+max(loss.Count, 1), sum.Bytes+loss.Bytes
 	l.untold[kind] = loss
 }
 
+// delivered notes that the receiver takes records.
+func (l *losses) delivered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rejecting = false
+}
+
 // due takes out the sums of which nothing was told for [lossEvery]. What delivery
 // lost names no source; that has to wait while the receiver is away, or telling
-// of it would push out further records.
+// of it would push out further records, and while it rejects them, or each record that
+// tells it would cause the next.
 func (l *losses) due(now time.Time, away bool) []logtail.Loss {
 	return l.take(now, func(kind lossKind) bool {
 		last, ok := l.told[kind]
-		return (!ok || now.Sub(last) >= lossEvery) && (!away || kind.source != "")
+		waits := away && kind.source == "" || l.rejecting && kind == rejectedRecords
+		return (!ok || now.Sub(last) >= lossEvery) && !waits
 	})
 }
 

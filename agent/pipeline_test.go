@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,12 +21,14 @@ import (
 	"pullcause/logtail"
 )
 
-// street is a pipeline with a receiver at its end that takes all.
+// street is a pipeline with a receiver at its end that takes all, or nothing.
 type street struct {
 	*pipeline
 
-	mu    sync.Mutex
-	taken []export.Record
+	mu       sync.Mutex
+	rejects  bool
+	taken    []export.Record
+	rejected []string // names of records
 }
 
 func newStreet(t *testing.T) *street {
@@ -36,7 +39,9 @@ func newStreet(t *testing.T) *street {
 		t.Fatal(err)
 	}
 	s := &street{}
-	s.pipeline = newPipeline(Default(), Node{Name: "node-a"}, export.Start(s, export.Config{}), tel.Metrics(), log)
+	a := &Agent{metrics: tel.Metrics()}
+	s.pipeline = newPipeline(Default(), Node{Name: "node-a"}, export.Start(s, export.Config{Settled: a.settled}), a.metrics, log)
+	a.pipe = s.pipeline
 	s.moved = func() {}
 	s.enricher = enrich.New(enrich.Config{Socket: enrich.Off, HostRoot: "/", Log: log})
 	return s
@@ -45,6 +50,12 @@ func newStreet(t *testing.T) *street {
 func (s *street) Export(_ context.Context, batch []export.Record) export.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.rejects {
+		if len(batch) == 1 { // or it is sent again in two parts
+			s.rejected = append(s.rejected, batch[0].Name)
+		}
+		return export.Verdict{Outcome: export.Rejected}
+	}
 	s.taken = append(s.taken, batch...)
 	return export.Verdict{Outcome: export.Acknowledged}
 }
@@ -83,6 +94,39 @@ func TestLossesAtTheEnd(t *testing.T) {
 		s.turn(time.Now())
 		if got := s.told(export.EventDataLoss); len(got) != 2 {
 			t.Errorf("got %q, want a record of 1 loss and one of 1000", got)
+		}
+	})
+}
+
+// That a record was rejected is told once the receiver takes records: until then each record
+// that tells it would be the next one that is rejected.
+func TestRejectedLossesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreet(t)
+		reject := func(rejects bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.rejects = rejects
+		}
+		reject(true)
+		s.ends("failed-1", "r.example/app:1", "r.example/app:1", false)
+		s.lost(logtail.Loss{Source: "file:/x", Reason: logtail.LostRotation, Count: 1})
+		for range 60 {
+			s.turn(time.Now())
+			time.Sleep(time.Minute)
+		}
+		slices.Sort(s.rejected)
+		if diff := cmp.Diff([]string{export.EventDataLoss, export.EventAbandoned, export.EventFailed}, s.rejected); diff != "" {
+			t.Errorf("rejected in an hour (-want +got):\n%s", diff)
+		}
+		reject(false)
+		s.ends("failed-2", "r.example/app:1", "r.example/app:1", false)
+		time.Sleep(time.Minute)
+		s.turn(time.Now())
+		synctest.Wait()
+		want := []string{"lost log data: rejected, 3 times; records were not delivered"}
+		if diff := cmp.Diff(want, s.told(export.EventDataLoss)); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	})
 }
