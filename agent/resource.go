@@ -50,16 +50,8 @@ func (n Node) attributes(cfg Config, version string, runtime enrich.Runtime) [][
 	}
 }
 
-// recordKeys are keys of records that are named by the semantic conventions. The others
-// begin with ownKeys.
-var recordKeys = []string{
-	export.EventNameKey, export.ErrorTypeKey, export.ExceptionMessageKey, export.LogRecordOriginalKey, export.LogRecordUIDKey,
-	export.HTTPStatusKey, export.HTTPMethodKey, export.URLFullKey, export.ServerAddressKey, export.ServerPortKey,
-	export.DNSQuestionNameKey, export.NetworkPeerAddressKey, export.GRPCStatusCodeKey,
-	export.ImageNameKey, export.ImageTagsKey, export.ManifestDigestKey,
-	export.NamespaceKey, export.PodNameKey, export.PodUIDKey, export.ContainerNameKey, export.ContainerReasonKey,
-}
-
+// ownKeys begin the keys of records that no convention names; the others are
+// [export.ForeignKeys].
 const ownKeys = "pullcause."
 
 // checkAttributes refuses what would be sent twice: receivers keep one of the two, and not
@@ -76,7 +68,7 @@ func checkAttributes(attributes map[string]string) []error {
 			wrong("an empty name", "names with values")
 		case sent || strings.HasPrefix(key, ownKeys):
 			wrong(strconv.Quote(key), "names that pullcause does not send itself")
-		case slices.Contains(recordKeys, key):
+		case slices.Contains(export.ForeignKeys(), key):
 			wrong(strconv.Quote(key), "names that no record has")
 		}
 	}

@@ -104,3 +104,14 @@ const (
 	LossCountKey  = "pullcause.loss.count"
 	LossBytesKey  = "pullcause.loss.bytes"
 )
+
+// ForeignKeys are the keys of records that others name: the semantic conventions.
+func ForeignKeys() []string {
+	return []string{
+		EventNameKey, ErrorTypeKey, ExceptionMessageKey, LogRecordOriginalKey, LogRecordUIDKey,
+		HTTPStatusKey, HTTPMethodKey, URLFullKey, ServerAddressKey, ServerPortKey,
+		DNSQuestionNameKey, NetworkPeerAddressKey, GRPCStatusCodeKey,
+		ImageNameKey, ImageTagsKey, ManifestDigestKey,
+		NamespaceKey, PodNameKey, PodUIDKey, ContainerNameKey, ContainerReasonKey,
+	}
+}

@@ -13,8 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pullcause/agent"
 	"pullcause/agent/diagnose"
+	"pullcause/agent/export"
 )
 
 var update = flag.Bool("update", false, "write what is made from the code anew")
@@ -133,6 +136,19 @@ func TestEvents(t *testing.T) {
 
 func TestAttributes(t *testing.T) {
 	checkKept(t, "attributes", "attribute", semconv(t, func(name string) bool { return strings.HasSuffix(name, "Key") }))
+}
+
+// An attribute of the resource must not be named as one of a record.
+func TestForeignKeys(t *testing.T) {
+	foreign := semconv(t, func(name string) bool { return strings.HasSuffix(name, "Key") })
+	foreign = slices.DeleteFunc(foreign, func(c constant) bool { return strings.HasPrefix(c.value, "pullcause.") })
+	want := make([]string, len(foreign))
+	for i, c := range foreign {
+		want[i] = c.value
+	}
+	if diff := cmp.Diff(want, export.ForeignKeys()); diff != "" {
+		t.Errorf("export.ForeignKeys (-want +got):\n%s", diff)
+	}
 }
 
 func TestResource(t *testing.T) { checkKept(t, "resource", "attribute", resourceKeys(t)) }
