@@ -198,6 +198,9 @@ func opensParameter(s string, i, quote, value int) bool {
 	if quote-1 <= i || s[quote-1] != '=' || s[quote-2] == '=' || value == len(s) {
 		return false
 	}
+	if strings.HasPrefix(s[value:], s[quote:value]) {
+		return true // an empty one
+	}
 	c := s[value]
 	return c > ' ' && strings.IndexByte("\\\"'`,;:.)]}>", c) < 0
 }
