@@ -194,6 +194,7 @@ func (f *follower) leave(ctx context.Context, pathErr error) bool {
 		f.complain(err)
 	}
 	next, between = f.orHeld(next, between)
+	f.noteMoved(next)
 	if !between && !f.mayLeaveFor(next) {
 		f.hold(next)
 		return f.abandon(pathErr)
@@ -227,21 +228,23 @@ func (f *follower) drainOld(ctx context.Context) (ok, again bool) {
 	return f.lines.end() >= old.size, true
 }
 
+// noteMoved notes since when there has been another file with text.
+func (f *follower) noteMoved(next *stream) {
+	if next == nil || next.isEmpty() {
+		f.moved = time.Time{}
+	} else if f.moved.IsZero() {
+		f.moved = time.Now()
+	}
+}
+
 // mayLeaveFor reports whether the path's new file can be taken for a proof that
 // nobody writes to the current one any more: it must have text, and some time must
 // pass, since one of several writers may be late. next is nil if there is none.
 func (f *follower) mayLeaveFor(next *stream) bool {
-	if next != nil && f.cur.copied {
-		return true
+	if f.cur.copied {
+		return next != nil
 	}
-	if next == nil || next.isEmpty() {
-		f.moved = time.Time{}
-		return false
-	}
-	if f.moved.IsZero() {
-		f.moved = time.Now()
-	}
-	return time.Since(f.moved) >= f.grace()
+	return !f.moved.IsZero() && time.Since(f.moved) >= f.grace()
 }
 
 // grace is how long a late writer is waited for.
@@ -250,7 +253,7 @@ func (f *follower) grace() time.Duration { return min(f.cfg.Poll, lateWriter) }
 // abandon closes a file that has no successor with text. That is done only to one
 // that was removed and has been quiet, since it takes disk space till then.
 func (f *follower) abandon(pathErr error) bool {
-	if f.seen.links > 0 || time.Since(f.cur.grown) < f.cfg.Poll {
+	if !f.seen.isRemoved() || time.Since(f.cur.grown) < f.cfg.Poll {
 		return false
 	}
 	f.finish()

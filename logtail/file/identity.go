@@ -34,6 +34,9 @@ type info struct {
 	mode  fs.FileMode
 }
 
+// isRemoved reports whether an open file has no name any more.
+func (i info) isRemoved() bool { return i.links == 0 }
+
 func newInfo(fi fs.FileInfo) info {
 	i := info{size: fi.Size(), mtime: fi.ModTime(), links: 1, mode: fi.Mode()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {

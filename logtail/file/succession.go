@@ -135,9 +135,9 @@ func (f *follower) countPacked(left info, next *stream, between bool) {
 			lost++
 		}
 	}
-	// One of them is the file that is left if that is gone. lumberjack does not give it
-	// the time that it had (v2.2.1 compressLogFile).
-	if left.links == 0 {
+	// If the file that is left is gone, it is one of them. lumberjack does not give it the
+	// time that it had (v2.2.1 compressLogFile).
+	if left.isRemoved() {
 		lost--
 	}
 	for range lost {
