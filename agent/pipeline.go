@@ -68,7 +68,8 @@ func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *tele
 		ledger:  checkpoint.NewLedger(),
 		waiting: newWaiting(),
 		wake:    make(chan struct{}, 1),
-		// A rotation between two lines keeps the second one back for a poll.
+		// A rotation between two lines keeps the second one back until it is found, for a
+		// poll, and then for a late writer of the first, for another one or half a second.
 		linger: 2*time.Duration(cfg.Sources.Poll) + time.Second,
 		joiner: attempt.NewJoiner(attempt.Config{
 			Node: node.Name, Window: time.Duration(cfg.Pulls.JoinWindow),

@@ -115,11 +115,11 @@ func (s *sources) complain() {
 // followed reports whether a file is read already, be it by another name.
 func (s *sources) followed(path string, fi fs.FileInfo) bool {
 	return slices.ContainsFunc(s.status(), func(st logtail.Status) bool {
-		if st.Name == sourceName(path) {
-			return true
+		if st.Kind != "file" {
+			return false
 		}
 		other, err := os.Stat(st.Path)
-		return st.Kind == "file" && err == nil && os.SameFile(fi, other)
+		return st.Name == sourceName(path) || err == nil && os.SameFile(fi, other)
 	})
 }
 
