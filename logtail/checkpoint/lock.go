@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // LockFile is the file of a folder that is locked. It is empty, and stays.
@@ -21,8 +22,17 @@ func Lock(dir string) (io.Closer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	// Not for writing, or the file system could not be made read-only meanwhile.
-	f, err := os.OpenFile(filepath.Join(dir, LockFile), os.O_RDONLY|os.O_CREATE, 0o600)
+	// Not for writing, or the file system could not be made read-only meanwhile. NFSv4
+	// wants it all the same: flock(2), Linux fs/nfs/nfs4proc.c nfs4_proc_lock.
+	l, err := lockFile(dir, os.O_RDONLY)
+	if errors.Is(err, syscall.EBADF) {
+		return lockFile(dir, os.O_RDWR)
+	}
+	return l, err
+}
+
+func lockFile(dir string, access int) (io.Closer, error) {
+	f, err := os.OpenFile(filepath.Join(dir, LockFile), access|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
