@@ -20,19 +20,19 @@ func proxyFailed(e evidence) verdict {
 }
 
 func tlsFailed(e evidence) verdict {
-	v, words := verdict{cause: TLS}, e.words()
+	v := verdict{cause: TLS}
 	switch {
 	case e.found(detect.CertificateFile):
-		v.remedy = "The runtime cannot read a certificate or key that its configuration names, and so asks nobody. Correct the path of ca or client in " + words.hosts + "."
+		v.remedy = "The runtime cannot read a certificate or key that its configuration names, and so asks nobody. Correct the path of ca or client in " + e.words().hosts + "."
 	case e.found(detect.PlainHTTP):
 		v.detail = detailPlainHTTP
-		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or " + words.plainHTTP + "."
+		v.remedy = "The registry speaks plain HTTP and was asked over HTTPS. Serve TLS there, or " + e.words().plainHTTP + "."
 	case e.found(detect.HTTPSOnly):
 		v.detail = detailProtocol
-		v.remedy = "The registry speaks TLS on this port and was asked over plain HTTP. " + words.https + "."
+		v.remedy = "The registry speaks TLS on this port and was asked over plain HTTP. " + e.words().https + "."
 	case e.found(detect.UnknownAuthority):
 		v.detail = detailUnknownCA
-		v.remedy = `The node does not trust the authority that signed the registry's certificate. Put its CA into ` + words.ca + `, or into the node's trust store.`
+		v.remedy = `The node does not trust the authority that signed the registry's certificate. Put its CA into ` + e.words().ca + `, or into the node's trust store.`
 	case e.found(detect.CertificateNotYetValid):
 		v.detail = detailNotYetValid
 		v.remedy = "The registry's certificate is not valid yet: the node's clock is most likely behind. Check it with timedatectl."
@@ -47,7 +47,7 @@ func tlsFailed(e evidence) verdict {
 		v.remedy = "The certificate is for another name than " + quotedHost(e.server()) + ". Use the name it is for in the image reference, or issue one that holds this name."
 	case e.found(detect.TLSFailed):
 		v.detail = detailProtocol
-		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + address(e) + "; check client certificates and TLS versions in " + words.client + "."
+		v.remedy = "The TLS handshake fails. See what the host offers: openssl s_client -connect " + address(e) + "; check client certificates and TLS versions in " + e.words().client + "."
 	default:
 		return verdict{}
 	}

@@ -19,6 +19,9 @@ func runtimeUnavailable(e evidence) verdict {
 }
 
 func diskFull(e evidence) verdict {
+	if !e.found(detect.NoInodes, detect.NoSpace, detect.Quota) {
+		return verdict{}
+	}
 	v, root := verdict{cause: DiskFull}, e.words().root
 	switch {
 	case e.found(detect.NoInodes):
@@ -28,11 +31,9 @@ func diskFull(e evidence) verdict {
 	case e.found(detect.NoSpace):
 		v.detail = detailSpace
 		v.remedy = "The node's image filesystem is full: df -h " + root + " (and df -i). Remove unused images with crictl rmi --prune; lower imageGCHighThresholdPercent in the KubeletConfiguration, or enlarge the disk."
-	case e.found(detect.Quota):
+	default:
 		v.detail = detailQuota
 		v.remedy = "A disk quota on the node's image filesystem is used up: raise it, or remove unused images with crictl rmi --prune."
-	default:
-		return verdict{}
 	}
 	return v
 }

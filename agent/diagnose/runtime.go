@@ -79,9 +79,19 @@ func (e evidence) words() runtimeWords {
 	case detect.CRIO:
 		w = crioWords
 	}
-	r := strings.NewReplacer("HOST", hostDir(e), "ADDR", hostPort(e))
+	host, address := hostDir(e), hostPort(e)
 	for _, text := range []*string{&w.hosts, &w.mirror, &w.ca, &w.plainHTTP, &w.https, &w.client} {
-		*text = r.Replace(*text)
+		*text = fill(*text, host, address)
 	}
 	return w
+}
+
+// fill puts names in place of HOST and ADDR, whatever these hold.
+func fill(text, host, address string) string {
+	before, after, found := strings.Cut(text, "HOST")
+	text = strings.Replace(before, "ADDR", address, 1)
+	if found {
+		text += host + strings.Replace(after, "ADDR", address, 1)
+	}
+	return text
 }
