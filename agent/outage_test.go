@@ -85,7 +85,7 @@ func TestADayWithoutReceiver(t *testing.T) {
 			t.Fatal(err)
 		}
 		sink := &daySink{}
-		e := export.Start(sink, export.Config{Store: store})
+		e := export.New(sink, export.Config{Store: store}).Start()
 		before := heap()
 		most, start := int64(0), time.Now()
 		for n := range total {

@@ -40,7 +40,7 @@ func newStreet(t *testing.T) *street {
 	}
 	s := &street{}
 	a := &Agent{metrics: tel.Metrics()}
-	s.pipeline = newPipeline(Default(), Node{Name: "node-a"}, export.Start(s, export.Config{Settled: a.settled}), a.metrics, log)
+	s.pipeline = newPipeline(Default(), Node{Name: "node-a"}, export.New(s, export.Config{Settled: a.settled}).Start(), a.metrics, log)
 	a.pipe = s.pipeline
 	s.moved = func() {}
 	s.enricher = enrich.New(enrich.Config{Socket: enrich.Off, HostRoot: "/", Log: log})

@@ -58,7 +58,7 @@ func TestSpoolOpenedLate(t *testing.T) {
 		s := &spooler{cfg: spool.Config{Dir: filepath.Join(state, "spool")}}
 		s.start()
 		sink := &taker{first: 8 * time.Second}
-		e := export.Start(sink, export.Config{Store: s})
+		e := export.New(sink, export.Config{Store: s}).Start()
 		e.Enqueue(export.Record{Version: 1, UID: "new-1"}, nil)
 		time.Sleep(time.Second)
 		if st := s.status(); st.Err == "" {

@@ -52,7 +52,7 @@ func TestBackoff(t *testing.T) {
 					return Verdict{Outcome: Acknowledged}
 				}}
 				l := newLedger()
-				e := Start(sink, Config{Settled: l.settled})
+				e := New(sink, Config{Settled: l.settled}).Start()
 				l.put(e, "a")
 				time.Sleep(time.Hour)
 				_ = e.Shutdown(t.Context())
@@ -95,7 +95,7 @@ func TestPoisonIsFoundAndDropped(t *testing.T) {
 					return Verdict{Outcome: Acknowledged}
 				}}
 				l := newLedger()
-				e := Start(sink, Config{Settled: l.settled})
+				e := New(sink, Config{Settled: l.settled}).Start()
 				l.put(e, ids(0, 64)...)
 				close(gate)
 				synctest.Wait()
@@ -120,7 +120,7 @@ func TestPartialSuccessIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &scripted{verdict: func([]string) Verdict { return Verdict{Outcome: Acknowledged, Refused: 1} }}
 		l := newLedger()
-		e := Start(sink, Config{Settled: l.settled})
+		e := New(sink, Config{Settled: l.settled}).Start()
 		l.put(e, "a")
 		synctest.Wait()
 		l.put(e, "b", "c")
@@ -144,7 +144,7 @@ func TestHalvingGoesOnAfterARetry(t *testing.T) {
 			return Verdict{Outcome: outcomes[n-1]}
 		}}
 		l := newLedger()
-		e := Start(sink, Config{Settled: l.settled})
+		e := New(sink, Config{Settled: l.settled}).Start()
 		l.put(e, "first")
 		synctest.Wait()
 		outcomes = append([]Outcome{Acknowledged}, outcomes...)
@@ -174,7 +174,7 @@ func TestShutdownWhatHangs(t *testing.T) {
 			return Verdict{Outcome: Retry}
 		}}
 		l := newLedger()
-		e := Start(sink, Config{Endpoint: "http://r", Settled: l.settled})
+		e := New(sink, Config{Endpoint: "http://r", Settled: l.settled}).Start()
 		l.put(e, "a")
 		begin := time.Now()
 		err := e.Shutdown(t.Context())
@@ -215,7 +215,7 @@ func TestBack(t *testing.T) {
 					left = left[1:]
 					return v
 				}}
-				e := Start(sink, Config{Back: func() { back++ }})
+				e := New(sink, Config{Back: func() { back++ }}).Start()
 				for i := 0; len(left) > 0; i++ {
 					if e.Status().Queued == 0 {
 						e.Enqueue(Record{UID: fmt.Sprint(i)}, nil)

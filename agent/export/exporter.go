@@ -96,16 +96,9 @@ func New(sink Sink, cfg Config) *Exporter {
 	}
 }
 
-// Start returns a new exporter at work. The caller must Shutdown it.
-func Start(sink Sink, cfg Config) *Exporter {
-	e := New(sink, cfg)
-	e.Start()
-	return e
-}
-
 // Start begins delivery. From then on what Config names may be called, and the caller
-// must Shutdown the exporter.
-func (e *Exporter) Start() {
+// must Shutdown the exporter, which it returns.
+func (e *Exporter) Start() *Exporter {
 	var ctx context.Context
 	ctx, e.abort = context.WithCancel(context.Background())
 	if e.cfg.Store != nil {
@@ -114,6 +107,7 @@ func (e *Exporter) Start() {
 		close(e.kept)
 	}
 	go e.run(ctx)
+	return e
 }
 
 // Enqueue takes a record for delivery and never blocks. It calls done exactly

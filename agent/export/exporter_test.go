@@ -111,7 +111,7 @@ func TestSendsAtOnceAndGathersMeanwhile(t *testing.T) {
 			return Verdict{Outcome: Acknowledged}
 		}}
 		l := newLedger()
-		e := Start(sink, Config{Settled: l.settled, Batch: 3})
+		e := New(sink, Config{Settled: l.settled, Batch: 3}).Start()
 		l.put(e, "a")
 		synctest.Wait() // it is under way before anything else arrives
 		l.put(e, "b", "c", "d", "e")
@@ -150,7 +150,7 @@ func TestFullQueueDropsTheOldest(t *testing.T) {
 				}}
 				l := newLedger()
 				tt.cfg.Settled = l.settled
-				e := Start(sink, tt.cfg)
+				e := New(sink, tt.cfg).Start()
 				l.put(e, "a") // under way: it stays
 				synctest.Wait()
 				l.put(e, "b", "c", "d", "e", "f")
@@ -176,7 +176,7 @@ func TestLargeRecords(t *testing.T) {
 			return Verdict{Outcome: Acknowledged}
 		}}
 		l := newLedger()
-		e := Start(sink, Config{MaxBytes: 3 << 20, Settled: l.settled})
+		e := New(sink, Config{MaxBytes: 3 << 20, Settled: l.settled}).Start()
 		put := func(id string, size int) {
 			e.Enqueue(Record{UID: id, Body: strings.Repeat("x", size)}, nil)
 		}
@@ -205,7 +205,7 @@ func TestWaitRoom(t *testing.T) {
 		answer := make(chan Verdict)
 		sink := &scripted{verdict: func([]string) Verdict { return <-answer }}
 		l := newLedger()
-		e := Start(sink, Config{MaxRecords: 4})
+		e := New(sink, Config{MaxRecords: 4}).Start()
 		if err := e.WaitRoom(t.Context()); err != nil {
 			t.Errorf("empty queue: %v", err)
 		}
@@ -264,7 +264,7 @@ func TestShutdownDrainsForFiveSeconds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sink := &scripted{verdict: tt.verdict}
 				l := newLedger()
-				e := Start(sink, Config{Settled: l.settled})
+				e := New(sink, Config{Settled: l.settled}).Start()
 				l.put(e, "a", "b")
 				synctest.Wait()
 				begin := time.Now()
@@ -287,7 +287,7 @@ func TestShutdownTriesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &scripted{verdict: always(Retry)}
 		l := newLedger()
-		e := Start(sink, Config{})
+		e := New(sink, Config{}).Start()
 		l.put(e, "a")
 		time.Sleep(time.Minute) // well into a long wait
 		synctest.Wait()
@@ -317,7 +317,7 @@ func TestStatusReadyAndLog(t *testing.T) {
 		var text strings.Builder
 		n := 0
 		sink := &scripted{verdict: func([]string) Verdict { n++; return verdicts[n-1] }}
-		e := Start(sink, Config{Endpoint: "http://r:4318/v1/logs", Log: slog.New(slog.NewTextHandler(&text, nil))})
+		e := New(sink, Config{Endpoint: "http://r:4318/v1/logs", Log: slog.New(slog.NewTextHandler(&text, nil))}).Start()
 		l := newLedger()
 		l.put(e, "a")
 		time.Sleep(30 * time.Second)

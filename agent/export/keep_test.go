@@ -97,7 +97,7 @@ func TestStoredOnlyWhereTheReceiverDoesNotTake(t *testing.T) {
 			return Verdict{Outcome: Acknowledged}
 		}}
 		store, l, back := healthy(), newLedger(), 0
-		e := Start(sink, Config{Settled: l.settled, Store: store, Back: func() { back++ }})
+		e := New(sink, Config{Settled: l.settled, Store: store, Back: func() { back++ }}).Start()
 		l.put(e, "a", "b")
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -131,7 +131,7 @@ func TestTheEndStores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &scripted{verdict: func([]string) Verdict { return Verdict{Outcome: Retry} }}
 		store, l := healthy(), newLedger()
-		e := Start(sink, Config{Settled: l.settled, Store: store})
+		e := New(sink, Config{Settled: l.settled, Store: store}).Start()
 		l.put(e, "a")
 		if err := e.Shutdown(context.Background()); err != nil {
 			t.Error(err)
@@ -141,7 +141,7 @@ func TestTheEndStores(t *testing.T) {
 		}
 		// The next run delivers it.
 		sink = &scripted{verdict: func([]string) Verdict { return Verdict{Outcome: Acknowledged} }}
-		e = Start(sink, Config{Store: store})
+		e = New(sink, Config{Store: store}).Start()
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got := sink.got(); len(got) != 1 || store.left() != 0 {
@@ -167,7 +167,7 @@ func TestStoreFails(t *testing.T) {
 			return nil
 		}
 		var text strings.Builder
-		e := Start(sink, Config{Settled: l.settled, Store: store, MaxRecords: 3, Log: slog.New(slog.NewTextHandler(&text, nil))})
+		e := New(sink, Config{Settled: l.settled, Store: store, MaxRecords: 3, Log: slog.New(slog.NewTextHandler(&text, nil))}).Start()
 		l.put(e, "a", "b", "c", "d", "e")
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -242,7 +242,7 @@ func handOver(t *testing.T, r *rand.Rand) {
 	}
 	store.stingy = func() bool { return !well.Load() && chance(5) }
 	l := newLedger()
-	e := Start(sink, Config{Settled: l.settled, Store: store, Batch: 8})
+	e := New(sink, Config{Settled: l.settled, Store: store, Batch: 8}).Start()
 	want := map[string]int{}
 	for i := range 60 {
 		id := fmt.Sprint("r", i)

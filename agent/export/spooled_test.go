@@ -75,7 +75,7 @@ func storeInFlight(t *testing.T, after int, spoil func(*testing.T, string), lose
 		t.Fatal(err)
 	}
 	sink := &slowAtFirst{}
-	e := export.Start(sink, export.Config{Store: store})
+	e := export.New(sink, export.Config{Store: store}).Start()
 	body := strings.Repeat("x", 1024)
 	put := func(uid string) { e.Enqueue(export.Record{Version: 1, UID: uid, Body: body}, nil) }
 	put("first")

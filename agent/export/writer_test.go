@@ -64,7 +64,7 @@ func TestWriterSinkThatBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		store, l := healthy(), newLedger()
-		e := Start(NewWriterSink(w), Config{Settled: l.settled, Store: store})
+		e := New(NewWriterSink(w), Config{Settled: l.settled, Store: store}).Start()
 		l.put(e, "a")
 		time.Sleep(time.Second)
 		begin := time.Now()

@@ -173,7 +173,7 @@ func TestCredentialsAreNotTold(t *testing.T) {
 				Endpoint: url, Protocol: protocol, Log: slog.New(slog.NewTextHandler(&log, nil)),
 				Headers: map[string]string{"X-Token": "Bearer " + token, "X-Tenant": tenant},
 			})
-			e := export.Start(s, export.Config{Endpoint: s.Name(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+			e := export.New(s, export.Config{Endpoint: s.Name(), Log: slog.New(slog.NewTextHandler(&log, nil))}).Start()
 			e.Enqueue(record(1), nil)
 			if _, err := r.WaitRequests(t.Context(), 1); err != nil {
 				t.Fatal(err)

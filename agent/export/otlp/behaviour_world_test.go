@@ -153,11 +153,11 @@ type delivery struct {
 
 func deliver(t *testing.T, sink *otlp.Sink) *delivery {
 	d := &delivery{sink: &watched{Sink: sink}, settled: make(chan struct{}), results: map[export.Result]int64{}}
-	d.Exporter = export.Start(d.sink, export.Config{Endpoint: sink.Name(), Settled: func(result export.Result, n int) {
+	d.Exporter = export.New(d.sink, export.Config{Endpoint: sink.Name(), Settled: func(result export.Result, n int) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.results[result] += int64(n)
-	}})
+	}}).Start()
 	t.Cleanup(func() {
 		if err := d.Shutdown(context.Background()); err != nil {
 			t.Errorf("shutdown: %v", err)
