@@ -2,7 +2,6 @@ package debug
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"pullcause/agent/enrich"
 	"pullcause/agent/enrich/hostconf"
+	"pullcause/agent/escape"
 	"pullcause/logtail"
 )
 
@@ -21,7 +21,7 @@ const (
 
 // writeJSON writes one value, indented: curl is what most will read it with.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	text, err := json.MarshalIndent(v, "", "  ")
+	text, err := escape.IndentedJSON(v)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, "write JSON: "+err.Error())
 		return
@@ -60,7 +60,7 @@ func (d *document) number(name string, n int) { d.value(name, n) }
 
 // value writes a number, a time or the like.
 func (d *document) value(name string, v any) {
-	text, err := json.Marshal(v)
+	text, err := escape.JSON(v)
 	if err != nil {
 		return // of these it cannot fail
 	}
@@ -76,7 +76,7 @@ func list[T any](d *document, name string, limit int, elements iter.Seq[T]) {
 		if limit--; limit < 0 {
 			break
 		}
-		text, err := json.Marshal(e)
+		text, err := escape.JSON(e)
 		if err != nil {
 			continue // strings, numbers and times: they cannot fail
 		}

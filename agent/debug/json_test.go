@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,7 +43,7 @@ var jsonTests = []struct{ path, want string }{
 }
 `},
 	{"/debug/attempts", `{"attempts_total":1,"attempts":[
-{"uid":"9c1d","time":"2026-11-24T04:52:20Z","source":"containerd","image":"nginx:1.27","ref":"docker.io/library/nginx:1.27","registry":"docker.io","cause":"rate_limited","detail":"docker_hub","confidence":"certain","retryable":"later","owner":"registry","summary":"429 Too Many Requests","remedy":"Authenticate pulls, or use a mirror.","http_status":429,"grpc_code":"Unknown","error":"failed to resolve reference \"docker.io/library/nginx:1.27\": unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1.27: 429 Too Many Requests","reason":"ErrImagePull","hosts":[{"host":"mirror.example","role":"mirror","error":"dial tcp 10.2.0.9:443: connect: connection refused"},{"host":"registry-1.docker.io","role":"origin","method":"HEAD","url":"https://registry-1.docker.io/v2/library/nginx/manifests/1.27","status":429,"error":"429 Too Many Requests"}],"pods":[{"namespace":"shop","name":"web-0","uid":"5d0c1f0e","container":"app","kind":"container","reason":"ErrImagePull"}],"attribution":"kubelet","duration_ms":1312,"bytes_read":2048,"lines":"first line\n\tsecond \u003cline\u003e","truncated":true}
+{"uid":"9c1d","time":"2026-11-24T04:52:20Z","source":"containerd","image":"nginx:1.27","ref":"docker.io/library/nginx:1.27","registry":"docker.io","cause":"rate_limited","detail":"docker_hub","confidence":"certain","retryable":"later","owner":"registry","summary":"429 Too Many Requests","remedy":"Authenticate pulls, or use a mirror.","http_status":429,"grpc_code":"Unknown","error":"failed to resolve reference \"docker.io/library/nginx:1.27\": unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1.27: 429 Too Many Requests","reason":"ErrImagePull","hosts":[{"host":"mirror.example","role":"mirror","error":"dial tcp 10.2.0.9:443: connect: connection refused"},{"host":"registry-1.docker.io","role":"origin","method":"HEAD","url":"https://registry-1.docker.io/v2/library/nginx/manifests/1.27","status":429,"error":"429 Too Many Requests"}],"pods":[{"namespace":"shop","name":"web-0","uid":"5d0c1f0e","container":"app","kind":"container","reason":"ErrImagePull"}],"attribution":"kubelet","duration_ms":1312,"bytes_read":2048,"lines":"first line\n\tsecond <line>","truncated":true}
 ]}
 `},
 	{"/debug/sources", `{
@@ -142,6 +143,30 @@ func TestJSONOfNothing(t *testing.T) {
 	const want = `{"uid":"u","time":"2026-11-24T04:53:00Z","cause":"unknown","confidence":"","retryable":"","hosts":[],"pods":[]}`
 	if err != nil || string(text) != want {
 		t.Errorf("got %s, %v", text, err)
+	}
+}
+
+// curl prints to a terminal: what that would obey, reorder or not show is escaped on every
+// endpoint, and a parser reads the text of the log.
+func TestJSONEscapes(t *testing.T) {
+	const evil = "\u009b31m\u202e\u2066\u200b\u2028\x7f"
+	w := outage()
+	w.open[0].Image, w.open[0].LastError, w.open[0].ID = evil, evil, "evil"
+	w.attempts[0].Error, w.attempts[0].Lines = evil, evil
+	w.sources[0].Error = evil
+	w.images.Removed[0].Name = evil
+	w.pulls[0].Host = evil
+	w.delivery = map[string]string{"answer": evil}
+	w.node = evil
+	for _, path := range []string{"incidents", "incidents/evil", "attempts", "sources", "images", "pulls", "delivery", "node"} {
+		answer := get(t, w.handler(), "/debug/"+path).Body.String()
+		if i := strings.IndexFunc(answer, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("%s: written as it is: %+q", path, answer[max(0, i-20):i+3])
+		}
+		var value any
+		if err := json.Unmarshal([]byte(answer), &value); err != nil || !strings.Contains(fmt.Sprint(value), evil) {
+			t.Errorf("%s: %v, or the text is another one: %s", path, err, answer)
+		}
 	}
 }
 

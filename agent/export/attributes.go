@@ -1,10 +1,11 @@
 package export
 
 import (
-	"encoding/json"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"pullcause/agent/escape"
 )
 
 // Bounds of what one record carries, in bytes. All of it comes out of logs that
@@ -46,11 +47,8 @@ func (a *attributes) add(key string, value any) {
 // enough, with the later half of them left out, and half again.
 func array[T any](a *attributes, key string, items []T, limit int) {
 	for ; len(items) > 0; items = items[:len(items)/2] {
-		var buf strings.Builder
-		enc := json.NewEncoder(&buf)
-		enc.SetEscapeHTML(false) // people read it; the page escapes for itself
-		if err := enc.Encode(items); err == nil && buf.Len() <= limit {
-			a.add(key, strings.TrimSuffix(buf.String(), "\n"))
+		if text, err := escape.JSON(items); err == nil && len(text) < limit {
+			a.add(key, string(text))
 			return
 		}
 	}

@@ -3,9 +3,10 @@ package export
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"time"
+
+	"pullcause/agent/escape"
 )
 
 // WriterSink writes records as JSON Lines, one object a record, its attributes
@@ -107,9 +108,7 @@ func (o *object) field(key string, value any) {
 }
 
 func (o *object) value(v any) {
-	enc := json.NewEncoder(o.buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	if err := escape.NewEncoder(o.buf).Encode(v); err != nil {
 		if o.err == nil {
 			o.err = err
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 )
 
 func TestWriterSink(t *testing.T) {
@@ -41,6 +42,24 @@ func TestWriterSinkRecordOfAChange(t *testing.T) {
 	}
 	if got.Attributes[ErrorTypeKey] != "rate_limited" {
 		t.Errorf("got %v", got)
+	}
+}
+
+// Standard output may be a terminal: what it would obey, reorder or not show is escaped.
+func TestWriterSinkEscapes(t *testing.T) {
+	const evil = "\u009b31m\u202e\u2066\u200b\u2028\x7f"
+	var out strings.Builder
+	change := rateLimited()
+	change.Attempt.Image, change.Attempt.Hosts[0].Error = evil, evil
+	record := FromChange(change, "n")
+	record.Body = evil
+	NewWriterSink(&out).Export(t.Context(), []Record{record})
+	if i := strings.IndexFunc(strings.TrimSpace(out.String()), func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("written as it is: %+q", out.String()[max(0, i-40):i+3])
+	}
+	var got struct{ Body string }
+	if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got.Body != evil {
+		t.Errorf("the body reads as %+q, %v; want %+q", got.Body, err, evil)
 	}
 }
 

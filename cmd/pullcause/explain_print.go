@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"pullcause/agent/attempt"
 	"pullcause/agent/detect"
 	"pullcause/agent/diagnose"
+	"pullcause/agent/escape"
 )
 
 // explanation is one diagnosis as explain prints it; the JSON names are a
@@ -61,9 +61,7 @@ type printer interface {
 
 func newPrinter(output string, w io.Writer, terminal bool) printer {
 	if output == "json" {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return jsonPrinter{enc}
+		return jsonPrinter{escape.NewEncoder(w)}
 	}
 	return textPrinter{w: w, colour: terminal && os.Getenv("NO_COLOR") == ""}
 }
@@ -163,7 +161,7 @@ func visible(s string) string {
 	return b.String()
 }
 
-func obeyed(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\t' }
+func obeyed(r rune) bool { return escape.Hidden(r) && r != '\n' && r != '\t' }
 
 // isTerminal reports whether w is one.
 func isTerminal(w io.Writer) bool {

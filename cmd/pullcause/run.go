@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pullcause/agent"
+	"pullcause/agent/escape"
 	"pullcause/logtail/checkpoint"
 )
 
@@ -181,5 +182,5 @@ func newLogger(cfg agent.LogConfig, w io.Writer) *slog.Logger {
 	if cfg.Format == agent.FormatText || cfg.Format == agent.FormatAuto && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(escape.Writer(w), options))
 }

@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"logtail/checkpoint":          {"logtail"},
 	"logtail/logtailtest":         {"logtail"},
 
+	"agent/escape":   {},
 	"agent/redact":   {},
 	"agent/detect":   {"logtail", "agent/redact"},
 	"agent/attempt":  {"logtail", "agent/redact", "agent/detect"},
@@ -42,14 +43,14 @@ var mayImport = map[string][]string{
 
 	"agent/incident": {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose"},
 
-	"agent/export":               {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/incident"},
+	"agent/export":               {"logtail", "agent/escape", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/incident"},
 	"agent/export/spool":         {"agent/export"},
 	"agent/export/otlp/endpoint": {"agent/redact"},
 	"agent/export/otlp":          {"agent/redact", "agent/export", "agent/export/otlp/endpoint"},
 	"agent/export/otlp/otlptest": {},
 
 	"agent/telemetry": {"logtail", "agent/redact", "agent/diagnose", "agent/export", "agent/export/otlp/endpoint"},
-	"agent/debug":     {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/enrich", "agent/enrich/hostconf", "agent/incident", "agent/export"},
+	"agent/debug":     {"logtail", "agent/escape", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/enrich", "agent/enrich/hostconf", "agent/incident", "agent/export"},
 
 	"agent":         {everything},
 	"agent/demo":    {everything},
