@@ -239,6 +239,19 @@ func (a *Agent) watch(ctx context.Context) error {
 	}
 }
 
+// drain reports what is complete and delivers it, for at most [export.DrainTime].
+func (a *Agent) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), export.DrainTime)
+	defer cancel()
+	if a.pipe != nil {
+		a.pipe.stopping.Store(true)
+		half, cancel := context.WithTimeout(ctx, export.DrainTime/2)
+		defer cancel()
+		a.pipe.flush(half, time.Now())
+	}
+	return a.exporter.Shutdown(ctx)
+}
+
 // close ends what open began, the sources' end first: what is being joined is
 // handed on, records are drained, and the positions are stored last. After it another
 // agent may use the state folder.
@@ -247,12 +260,8 @@ func (a *Agent) close() error {
 	if a.enricher != nil {
 		a.enricher.Close()
 	}
-	if a.pipe != nil {
-		a.pipe.flush(time.Now())
-	}
 	if a.exporter != nil {
-		a.pipe.stopping.Store(true)
-		errs = append(errs, a.exporter.Shutdown(context.Background()))
+		errs = append(errs, a.drain())
 		a.positions.save()
 	}
 	if a.spool != nil {

@@ -13,10 +13,10 @@ import (
 	"pullcause/agent/incident"
 )
 
-// settle hands on an attempt that is whole, or as whole as it will be: it waits for its
-// facts. The lines it came from are held until all that is told of it is delivered.
+// settle queues an attempt that is complete, or will not become more complete, for its
+// facts. The stored positions stay before its lines until its records are delivered.
 func (p *pipeline) settle(a attempt.Attempt) {
-	it := waiter{attempt: &a}
+	it := enrichItem{attempt: &a}
 	if !a.Late { // its lines are held for the one that it adds to
 		it.hold = p.hold(a.Spans)
 	}
@@ -29,7 +29,7 @@ func (p *pipeline) podGone(s detect.Signal, now time.Time) {
 	if !p.waiting.anyFailed() && !p.incidents.Waits(s.Pod) {
 		return
 	}
-	it := waiter{gone: s.Pod}
+	it := enrichItem{gone: s.Pod}
 	if p.waiting.idle() {
 		p.conclude(it, enrich.Facts{}, now)
 		return
@@ -38,7 +38,9 @@ func (p *pipeline) podGone(s detect.Signal, now time.Time) {
 	p.waiting.push(it)
 }
 
-// gather completes attempts with their facts, one after the other, until ctx ends.
+// gather completes attempts with their facts and reports them, one after the other, until
+// ctx ends. One line may tell of hundreds of failures, so it waits for room in the exporter
+// before each.
 func (p *pipeline) gather(ctx context.Context) error {
 	for {
 		it, ok := p.waiting.next(ctx)
@@ -46,24 +48,33 @@ func (p *pipeline) gather(ctx context.Context) error {
 			return nil
 		}
 		var facts enrich.Facts
-		if it.attempt != nil {
+		if it.attempt != nil && it.facts == nil && !it.attempt.Unfinished {
 			*it.attempt, facts = p.enricher.Facts(ctx, *it.attempt)
 		}
+		_ = p.exporter.WaitRoom(ctx) //nolint:errcheck // it only says that ctx has ended
 		p.mu.Lock()
 		p.conclude(it, facts, time.Now())
 		p.mu.Unlock()
 	}
 }
 
-// conclude diagnoses an attempt and sends what its incident has to tell; the caller
-// holds mu.
-func (p *pipeline) conclude(it waiter, facts enrich.Facts, now time.Time) {
+// conclude diagnoses an attempt and reports what changed in its incident. facts are used
+// unless the item has its own. The caller holds mu.
+func (p *pipeline) conclude(it enrichItem, facts enrich.Facts, now time.Time) {
 	if it.attempt == nil {
 		p.incidents.PodGone(it.gone, now, func(c incident.Change) { p.tell(c, it.hold) })
 		it.hold.release()
 		return
 	}
 	a := *it.attempt
+	if it.facts != nil {
+		facts = *it.facts
+	}
+	if a.Unfinished {
+		d := diagnose.Diagnose(a, p.node.facts(facts))
+		p.incidents.Stall(a, d, now, func(c incident.Change) { p.tell(c, nil) })
+		return
+	}
 	var d diagnose.Diagnosis
 	if !a.Succeeded {
 		d = diagnose.Diagnose(a, p.node.facts(facts))
@@ -87,19 +98,14 @@ func (p *pipeline) conclude(it waiter, facts enrich.Facts, now time.Time) {
 	p.pokeIfDue()
 }
 
-// unfit takes an image that turned out not to run here after its pull was concluded.
+// unfit queues a pull that has succeeded with an image that turned out not to run here.
 func (p *pipeline) unfit(a attempt.Attempt, facts enrich.Facts) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.conclude(waiter{attempt: &a}, facts, time.Now())
+	p.waiting.push(enrichItem{attempt: &a, facts: &facts})
 }
 
-// stalled tells of a pull in flight that makes no progress, or takes long.
+// stalled queues a pull in flight that makes no progress, or takes long.
 func (p *pipeline) stalled(a attempt.Attempt) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	d := diagnose.Diagnose(a, p.node.facts(enrich.Facts{}))
-	p.incidents.Stall(a, d, time.Now(), func(c incident.Change) { p.tell(c, nil) })
+	p.waiting.push(enrichItem{attempt: &a})
 }
 
 // runtimeGone gives up what the runtime was pulling when it went.
@@ -126,9 +132,15 @@ func (p *pipeline) begun() []attempt.InFlight {
 	return p.joiner.Begun()
 }
 
+// tell queues the record of a change. The positions stay before the lines of h, and a
+// closed incident is remembered, until the record is delivered.
 func (p *pipeline) tell(c incident.Change, h *hold) {
 	if c.Kind == incident.Recovered {
 		p.metrics.Recovered(c.Incident.Lasted())
+	}
+	closed := "" // the id of an incident that has ended
+	if c.Incident.State != incident.Open {
+		closed = c.Incident.ID
 	}
 	h.retain()
 	p.exporter.Enqueue(export.FromChange(c, p.node.Name), func(delivered bool) {
@@ -136,8 +148,8 @@ func (p *pipeline) tell(c incident.Change, h *hold) {
 			return
 		}
 		h.release()
-		if c.Incident.State != incident.Open && c.Incident.ID != "" {
-			p.arrivals.add(c.Incident.ID)
+		if closed != "" {
+			p.arrivals.add(closed)
 			p.moved()
 		}
 	})

@@ -49,11 +49,12 @@ func (h *handler) detect(rec logtail.Record) {
 	if len(h.signals) == 0 {
 		return
 	}
-	// A backlog is read faster than a receiver takes it. The log itself is the
-	// buffer: wait, as long as the receiver is well.
-	_ = h.pipe.exporter.WaitRoom(h.ctx) //nolint:errcheck // it only says that ctx has ended
-	h.pipe.waiting.wait(h.ctx)
-	h.pipe.add(h.signals, time.Now())
+	// A backlog is read faster than a receiver accepts it, and one line may tell of hundreds
+	// of failures. The log itself is the buffer: wait for room before each signal.
+	for i := range h.signals {
+		h.pipe.waiting.wait(h.ctx)
+		h.pipe.add(h.signals[i:i+1], time.Now())
+	}
 	clear(h.signals)
 }
 

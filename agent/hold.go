@@ -51,7 +51,18 @@ type lingerer struct {
 	hold  *hold
 }
 
-func (l *lingering) add(h *hold, until time.Time) { *l = append(*l, lingerer{until, h}) }
+// maxLingering bounds the lingering holds, each of which takes about half a kilobyte with
+// its entry in the ledger. Beyond it the oldest is released early: a late line that follows
+// a restart in that moment looks like another attempt, and nothing is lost.
+const maxLingering = 4096
+
+func (l *lingering) add(h *hold, until time.Time) {
+	if len(*l) >= maxLingering {
+		(*l)[0].hold.release()
+		*l = slices.Delete(*l, 0, 1)
+	}
+	*l = append(*l, lingerer{until, h})
+}
 
 // expire releases those whose time has come.
 func (l *lingering) expire(now time.Time) {

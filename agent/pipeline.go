@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,10 @@ const forgetPull = 30 * time.Minute
 // heartbeat is how often the pipeline turns where nothing is due sooner.
 const heartbeat = 30 * time.Second
 
+// expireAgain is when the pipeline turns again if more incidents are to be abandoned than
+// the exporter has room for.
+const expireAgain = 100 * time.Millisecond
+
 // pipeline is the street between the sources and the exporter. Sources call in
 // from several goroutines; one lock guards the joining and the incidents, which
 // take microseconds.
@@ -34,7 +39,7 @@ type pipeline struct {
 	exporter *export.Exporter
 	metrics  *telemetry.Metrics
 	enricher *enrich.Enricher // set once, before anything runs
-	waiting  *waiting
+	waiting  *enrichQueue
 	log      *slog.Logger
 	ledger   *checkpoint.Ledger
 	losses   losses
@@ -66,7 +71,7 @@ func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *tele
 	return &pipeline{
 		node: node, exporter: exporter, metrics: metrics, log: log,
 		ledger:  checkpoint.NewLedger(),
-		waiting: newWaiting(),
+		waiting: newEnrichQueue(),
 		wake:    make(chan struct{}, 1),
 		// A rotation between two lines keeps the second one back until it is found, for a
 		// poll, and then for a late writer of the first, for another one or half a second.
@@ -132,11 +137,14 @@ func (p *pipeline) turn(now time.Time) time.Time {
 	defer p.mu.Unlock()
 	p.lastTurn = now
 	p.joiner.Expire(now, p.settle)
-	p.incidents.Expire(now, func(c incident.Change) { p.tell(c, nil) })
+	abandoned := p.incidents.ExpireWhile(p.exporter.HasRoom, now, func(c incident.Change) { p.tell(c, nil) })
 	p.lingering.expire(now)
 	p.countForgotten()
 	p.tellLosses(p.losses.due(now, p.exporter.Away()), now)
 	p.next = now.Add(heartbeat)
+	if !abandoned {
+		p.next = now.Add(expireAgain)
+	}
 	if due, ok := p.due(); ok && due.Before(p.next) {
 		p.next = due
 	}
@@ -170,15 +178,24 @@ func (p *pipeline) tellLosses(losses []logtail.Loss, now time.Time) {
 	}
 }
 
-// flush hands on what is still being joined, what waits for facts, without them, and what
-// was lost, which nobody would tell of after a restart.
-func (p *pipeline) flush(now time.Time) {
+// flush completes what is still being joined and reports it, without facts that are still
+// to be asked for, and then what was lost. It waits for room in the exporter until ctx ends.
+// What has no room by then stays behind the stored positions and is read again.
+func (p *pipeline) flush(ctx context.Context, now time.Time) {
+	p.mu.Lock()
+	p.joiner.Flush(p.settle)
+	p.mu.Unlock()
+	for p.exporter.WaitRoom(ctx) == nil {
+		it, ok := p.waiting.take()
+		if !ok {
+			break
+		}
+		p.mu.Lock()
+		p.conclude(it, enrich.Facts{}, now)
+		p.mu.Unlock()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.joiner.Flush(p.settle)
-	for it, ok := p.waiting.take(); ok; it, ok = p.waiting.take() {
-		p.conclude(it, enrich.Facts{}, now)
-	}
 	p.countForgotten()
 	p.tellLosses(p.losses.rest(now), now)
 }

@@ -62,7 +62,7 @@ func (s *street) Export(_ context.Context, batch []export.Record) export.Verdict
 
 // told ends the pipeline and returns the bodies of the records of a name.
 func (s *street) told(name string) (bodies []string) {
-	s.flush(time.Now())
+	s.flush(context.Background(), time.Now())
 	s.exporter.Shutdown(context.Background())
 	for _, r := range s.taken {
 		if r.Name == name {
@@ -80,7 +80,7 @@ func (s *street) ends(uid, ref, image string, succeeded bool) {
 	if !succeeded {
 		a.Failure = &detect.Failure{Text: "EOF"}
 	}
-	s.conclude(waiter{attempt: &a}, enrich.Facts{}, time.Now())
+	s.conclude(enrichItem{attempt: &a}, enrich.Facts{}, time.Now())
 }
 
 // A loss that was told of a moment ago waits for a minute, unless there will be no later.

@@ -128,7 +128,7 @@ func (e *Exporter) Enqueue(r Record, done func(delivered bool)) {
 	}
 	e.queue.push(it)
 	var dropped []*item
-	if !e.keeping { // else there will be room in a moment
+	if !e.keeping && !e.stores() { // else there will be room in a moment
 		dropped = e.queue.shrink(e.cfg.MaxRecords, e.cfg.MaxBytes)
 	}
 	look := len(e.queue.items) == 1 || e.queue.fuller(e.cfg.MaxRecords/2, e.cfg.MaxBytes/2)
@@ -140,20 +140,11 @@ func (e *Exporter) Enqueue(r Record, done func(delivered bool)) {
 	e.finish(QueueFull, dropped)
 }
 
-// WaitRoom waits while more is queued than keeps the sender busy and the
-// receiver takes what it is sent, so that a reader of a backlog does not outrun
-// a healthy receiver, nor fill memory. It does not wait for one that is away, but
-// for the disk that takes its place, and ends with ctx.
+// WaitRoom waits while [Exporter.HasRoom] is false, or until ctx ends.
 func (e *Exporter) WaitRoom(ctx context.Context) error {
-	records := min(2*e.cfg.Batch, e.cfg.MaxRecords*3/4)
-	bytes := min(2*maxBatchBytes, e.cfg.MaxBytes*3/4)
 	for {
-		e.mu.Lock()
-		going := !e.state.away() || e.cfg.Store != nil && e.keepError == ""
-		busy := going && !e.isClosing() && e.queue.fuller(records, bytes)
-		room := e.room
-		e.mu.Unlock()
-		if !busy {
+		ok, room := e.hasRoom()
+		if ok {
 			return nil
 		}
 		select {
@@ -163,6 +154,29 @@ func (e *Exporter) WaitRoom(ctx context.Context) error {
 		}
 	}
 }
+
+// HasRoom reports whether a record should be enqueued now. It should not while more is
+// queued than keeps the sender busy and the receiver accepts what it is sent, so that the
+// reader of a backlog outruns no healthy receiver and fills no memory. While the receiver is
+// away the store's disk takes its place. There is room where neither works: waiting would
+// help nobody.
+func (e *Exporter) HasRoom() bool {
+	ok, _ := e.hasRoom()
+	return ok
+}
+
+// hasRoom is HasRoom, and the channel that is closed when to look again.
+func (e *Exporter) hasRoom() (ok bool, room <-chan struct{}) {
+	records := min(2*e.cfg.Batch, e.cfg.MaxRecords*3/4)
+	bytes := min(2*maxBatchBytes, e.cfg.MaxBytes*3/4)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	going := !e.state.away() || e.stores()
+	return !going || e.isClosing() || !e.queue.fuller(records, bytes), e.room
+}
+
+// stores reports whether there is a store that works; the caller holds mu.
+func (e *Exporter) stores() bool { return e.cfg.Store != nil && e.keepError == "" }
 
 // Shutdown takes no more records and tries to deliver those that are queued
 // until ctx or [DrainTime] ends; the rest is lost, and the error says how many.

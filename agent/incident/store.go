@@ -218,18 +218,32 @@ func whatChanged(d diagnose.Diagnosis) string {
 
 // Expire abandons the incidents of which nothing was heard for AbandonAfter.
 func (s *Store) Expire(now time.Time, emit func(Change)) {
-	for _, e := range s.again {
-		e.tellAbandoned(now, emit)
+	s.ExpireWhile(func() bool { return true }, now, emit)
+}
+
+// ExpireWhile does the same as long as there is room for a change, and reports whether
+// it has done all. Thousands of incidents may end in one moment.
+func (s *Store) ExpireWhile(room func() bool, now time.Time, emit func(Change)) (all bool) {
+	for len(s.again) > 0 {
+		if !room() {
+			return false
+		}
+		s.again[0].tellAbandoned(now, emit)
+		s.again = s.again[1:]
 	}
 	s.again = nil
 	s.forgetEnded(now)
 	for front := s.quiet.Front(); front != nil; front = s.quiet.Front() {
 		e := front.Value.(*entry) //nolint:errcheck // the list holds nothing else
 		if now.Sub(e.touched) < s.cfg.AbandonAfter {
-			return
+			break
+		}
+		if !room() {
+			return false
 		}
 		s.abandon(e, now, emit)
 	}
+	return true
 }
 
 func (s *Store) abandon(e *entry, now time.Time, emit func(Change)) {

@@ -10,14 +10,14 @@ import (
 	"pullcause/agent/detect"
 )
 
-func waits(uid string) waiter { return waiter{attempt: &attempt.Attempt{UID: uid}} }
+func waits(uid string) enrichItem { return enrichItem{attempt: &attempt.Attempt{UID: uid}} }
 
 // A pod that is deleted after an attempt must be heard of after it, or it would be put
 // back on the list of those that wait.
-func TestWaitingKeepsTheOrder(t *testing.T) {
-	w := newWaiting()
+func TestEnrichQueueKeepsTheOrder(t *testing.T) {
+	w := newEnrichQueue()
 	w.push(waits("a"))
-	w.push(waiter{gone: detect.Pod{Name: "web-0"}})
+	w.push(enrichItem{gone: detect.Pod{Name: "web-0"}})
 	w.push(waits("b"))
 	var got []string
 	for range 3 {
@@ -39,8 +39,8 @@ func TestWaitingKeepsTheOrder(t *testing.T) {
 
 // What was taken is not done before the next one is asked for: a deleted pod must not
 // overtake it.
-func TestWaitingIsBusyUntilTheNext(t *testing.T) {
-	w := newWaiting()
+func TestEnrichQueueIsBusyUntilTheNext(t *testing.T) {
+	w := newEnrichQueue()
 	if !w.idle() {
 		t.Error("new: not idle")
 	}
@@ -62,14 +62,14 @@ func TestWaitingIsBusyUntilTheNext(t *testing.T) {
 }
 
 // A deleted pod is worth a look while an attempt that failed waits, or is being looked at.
-func TestWaitingKnowsOfFailures(t *testing.T) {
-	w := newWaiting()
+func TestEnrichQueueKnowsOfFailures(t *testing.T) {
+	w := newEnrichQueue()
 	steps := []struct {
 		do   func()
 		want bool
 	}{
-		{func() { w.push(waiter{attempt: &attempt.Attempt{Succeeded: true}}) }, false},
-		{func() { w.push(waiter{gone: detect.Pod{Name: "web-0"}}) }, false},
+		{func() { w.push(enrichItem{attempt: &attempt.Attempt{Succeeded: true}}) }, false},
+		{func() { w.push(enrichItem{gone: detect.Pod{Name: "web-0"}}) }, false},
 		{func() { w.push(waits("failed")) }, true},
 		{func() { w.take() }, true}, // the success
 		{func() { w.take() }, true}, // the pod
@@ -84,9 +84,9 @@ func TestWaitingKnowsOfFailures(t *testing.T) {
 	}
 }
 
-func TestWaitingWakesWhoeverAsks(t *testing.T) {
+func TestEnrichQueueWakesWhoeverAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWaiting()
+		w := newEnrichQueue()
 		got := make(chan string, 2)
 		go func() {
 			for range 2 {
@@ -105,9 +105,9 @@ func TestWaitingWakesWhoeverAsks(t *testing.T) {
 }
 
 // Sources are held up while too much waits, and go on when there is room.
-func TestWaitingHoldsUpAtItsBound(t *testing.T) {
+func TestEnrichQueueHoldsUpAtItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWaiting()
+		w := newEnrichQueue()
 		for i := range maxWaiting - 1 {
 			w.push(waits(strconv.Itoa(i)))
 		}
@@ -148,9 +148,9 @@ func TestWaitingHoldsUpAtItsBound(t *testing.T) {
 	})
 }
 
-func TestWaitingEndsWithItsContext(t *testing.T) {
+func TestEnrichQueueEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWaiting()
+		w := newEnrichQueue()
 		ctx, cancel := context.WithCancel(t.Context())
 		ends := make(chan bool, 2)
 		go func() {
