@@ -150,6 +150,9 @@ func (a *Agent) enrichConfig() enrich.Config {
 		Unfit:       func(at attempt.Attempt, f enrich.Facts) { a.pipe.unfit(at, f) },
 		RuntimeGone: func(since time.Time) { a.pipe.runtimeGone(since) },
 		Cached:      func(r enrich.Report) { a.pipe.cached(r) },
+		Cut: func(what string, n int) {
+			a.pipe.lost(logtail.Loss{Reason: telemetry.LostRuntimeAnswer, Count: int64(n), Detail: "an answer of the runtime was too long: " + what + " were left out"})
+		},
 		KubeletRead: func() bool { return a.pipe.kubelet.Load() || a.sources.readsKubelet() },
 		Log:         a.log,
 	}

@@ -40,13 +40,12 @@ type Client struct {
 	calls map[string]int64
 }
 
-// maxMessage bounds an answer, in bytes, as the kubelet does (kubernetes v1.37
-// staging/src/k8s.io/cri-client/pkg/utils.go maxMsgSize).
-const maxMessage = 16 << 20
-
 // reconnect is how connecting is tried again after a failure. A runtime restarts in
 // a second or two.
 var reconnect = backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second}
+
+// window is how many bytes the runtime may send before they are read.
+const window = 256 << 10
 
 // Dial returns a client; it does not wait until the runtime answers, see
 // [Client.Watch].
@@ -59,7 +58,9 @@ func Dial(cfg Config) (*Client, error) {
 		grpc.WithAuthority("localhost"),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: cfg.Timeout}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithMaxHeaderListSize(maxHeaders),
+		// Not to grow with what the runtime sends: what it may send ahead is held here.
+		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window),
 		grpc.WithIdleTimeout(0),        // the connection itself tells that the runtime is there
 		grpc.WithReadBufferSize(4<<10), // calls are few
 		grpc.WithWriteBufferSize(4<<10),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,17 +24,13 @@ type Ingest struct {
 	Updated       time.Time // zero if it is not known
 }
 
-// Ingests lists the blobs that are being downloaded.
-func (c *Client) Ingests(ctx context.Context) ([]Ingest, error) {
-	answer, err := call[content.ListStatusesResponse](withNamespace(ctx), c, methodIngests, &content.ListStatusesRequest{})
-	if err != nil {
-		return nil, err
-	}
-	var ingests []Ingest
-	for _, s := range answer.GetStatuses() {
+// Ingests lists the blobs that are being downloaded. Of a list that is too long, cut
+// elements are left out.
+func (c *Client) Ingests(ctx context.Context) (ingests []Ingest, cut int, err error) {
+	cut, err = list(withNamespace(ctx), c, methodIngests, &content.ListStatusesRequest{}, maxIngests, func(s *content.Status) {
 		kind, digest, ok := parseRef(s.GetRef())
-		if !ok {
-			continue // somebody else's
+		if !ok || len(kind)+len(digest) > maxDigest {
+			return // somebody else's
 		}
 		i := Ingest{Kind: kind, Digest: digest, Offset: s.GetOffset(), Total: s.GetTotal()}
 		if t := s.GetStartedAt(); t.IsValid() {
@@ -45,8 +40,8 @@ func (c *Client) Ingests(ctx context.Context) ([]Ingest, error) {
 			i.Updated = t.AsTime()
 		}
 		ingests = append(ingests, i)
-	}
-	return ingests, nil
+	})
+	return ingests, cut, err
 }
 
 // parseRef takes the name of a download apart: KIND-DIGEST, or KIND-NAME@DIGEST where
@@ -70,83 +65,36 @@ type Manifest struct {
 	Layers  []Blob
 }
 
-// The labels that containerd gives to a manifest before it fetches what that names
-// (containerd v1.6 to v2.4: images/handlers.go ChildGCLabels,
-// remotes/docker/handler.go AppendDistributionSourceLabel).
-const (
-	labelConfig = "containerd.io/gc.ref.content.config"
-	labelSource = "containerd.io/distribution.source."
-)
+// maxManifest bounds what is read as a manifest, in bytes. One of 127 layers, which is
+// as many as images have, takes 30 KB.
+const maxManifest = 1 << 20
 
-// maxManifest bounds what is read as a manifest, in bytes (containerd v2.4
-// core/remotes/docker/resolver.go MaxManifestSize).
-const maxManifest = 4 << 20
-
-// The bounds of what is kept of one: layers, of which runtimes mount some hundred at
-// most, and the bytes of a digest, of which the longest, sha512, takes 135.
+// The bounds of what is kept of one: layers, of which the kernel mounts at most 500
+// (linux v6.12 fs/overlayfs/params.h OVL_MAX_STACK), and the bytes of a digest, of which
+// the longest, sha512, takes 135.
 const (
-	maxLayers = 1000
+	maxLayers = 500
 	maxDigest = 200
 )
 
-// maxManifests bounds the manifests of one repository that are looked at.
-const maxManifests = 64
-
-// Manifests returns those of a repository ("library/nginx") that came from the
-// registry ("docker.io"), the newest first, for which want asks by their digest.
-func (c *Client) Manifests(ctx context.Context, registry, repository string, want func(digest string) bool) ([]Manifest, error) {
-	label := labelSource + registry
-	if strings.ContainsAny(label, "\"\\") {
-		return nil, nil // no registry is called that
-	}
-	type found struct {
-		digest  string
-		size    int64
-		created time.Time
-	}
-	var blobs []found
-	listing, cancel := context.WithTimeout(withNamespace(ctx), c.cfg.Timeout)
+// ReadManifest reads one that [Client.Stored] found; ok is false if it has been removed
+// meanwhile.
+func (c *Client) ReadManifest(ctx context.Context, m StoredManifest) (manifest Manifest, ok bool, err error) {
+	text := make([]byte, 0, m.Size)
+	ctx, cancel := context.WithTimeout(withNamespace(ctx), c.cfg.Timeout)
 	defer cancel()
-	request := &content.ListContentRequest{Filters: []string{`labels."` + label + `",labels."` + labelConfig + `"`}}
-	err := stream(listing, c, methodContentList, request, func(r *content.ListContentResponse) bool {
-		for _, i := range r.GetInfo() {
-			if i.GetSize() > 0 && i.GetSize() <= maxManifest && slices.Contains(strings.Split(i.GetLabels()[label], ","), repository) && want(i.GetDigest()) {
-				blobs = append(blobs, found{i.GetDigest(), i.GetSize(), i.GetCreatedAt().AsTime()})
-			}
-		}
-		return true
+	var part content.ReadContentResponse
+	err = stream(ctx, c, methodContentRead, &content.ReadContentRequest{Digest: m.Digest, Size: m.Size}, &part, func() bool {
+		text = append(text, part.GetData()[:min(int64(len(part.GetData())), m.Size-int64(len(text)))]...)
+		return int64(len(text)) < m.Size
 	})
+	if status.Code(err) == codes.NotFound {
+		return Manifest{}, false, nil
+	}
 	if err != nil {
-		return nil, err
+		return Manifest{}, false, err
 	}
-	slices.SortFunc(blobs, func(a, b found) int { return b.created.Compare(a.created) })
-	var manifests []Manifest
-	for _, b := range blobs[:min(len(blobs), maxManifests)] {
-		layers, err := c.layers(ctx, b.digest, b.size)
-		if status.Code(err) == codes.NotFound {
-			continue // removed meanwhile
-		}
-		if err != nil {
-			return manifests, err
-		}
-		manifests = append(manifests, Manifest{Digest: b.digest, Created: b.created, Layers: layers})
-	}
-	return manifests, nil
-}
-
-// layers reads the layers out of a manifest.
-func (c *Client) layers(ctx context.Context, digest string, size int64) ([]Blob, error) {
-	text := make([]byte, 0, size)
-	reading, cancel := context.WithTimeout(withNamespace(ctx), c.cfg.Timeout)
-	defer cancel()
-	err := stream(reading, c, methodContentRead, &content.ReadContentRequest{Digest: digest, Size: size}, func(r *content.ReadContentResponse) bool {
-		text = append(text, r.GetData()...)
-		return int64(len(text)) < size
-	})
-	if err != nil {
-		return nil, err
-	}
-	return parseLayers(text), nil
+	return Manifest{Digest: m.Digest, Created: m.Created, Layers: parseLayers(text)}, true, nil
 }
 
 // parseLayers takes the layers of a manifest (opencontainers/image-spec v1.1
@@ -183,13 +131,4 @@ func (l *layers) UnmarshalJSON(text []byte) error {
 		*l = append(*l, b)
 	}
 	return nil
-}
-
-// HasBlob reports whether a blob is there, whole.
-func (c *Client) HasBlob(ctx context.Context, digest string) (bool, error) {
-	_, err := call[content.InfoResponse](withNamespace(ctx), c, methodContentInfo, &content.InfoRequest{Digest: digest})
-	if status.Code(err) == codes.NotFound {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -2,6 +2,7 @@ package cri_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,16 +64,23 @@ func feature(t *testing.T, c *cri.Client, name string) cri.Feature {
 // questions are all that can be asked, by the feature that they are of.
 var questions = map[string]func(context.Context, *cri.Client) error{
 	"version": func(ctx context.Context, c *cri.Client) error { _, err := c.Version(ctx); return err },
-	"images":  func(ctx context.Context, c *cri.Client) error { _, err := c.Images(ctx); return err },
+	"images":  func(ctx context.Context, c *cri.Client) error { _, _, err := c.Images(ctx); return err },
 	"image_status": func(ctx context.Context, c *cri.Client) error {
-		_, _, _, err := c.ImagePlatform(ctx, "docker.io/library/nginx:1")
+		_, err := c.ImageStatus(ctx, "docker.io/library/nginx:1")
 		return err
 	},
 	"image_filesystem": func(ctx context.Context, c *cri.Client) error { _, _, err := c.ImageFilesystem(ctx); return err },
-	"sandboxes":        func(ctx context.Context, c *cri.Client) error { _, err := c.ReadySandboxes(ctx); return err },
+	"sandboxes":        func(ctx context.Context, c *cri.Client) error { _, _, err := c.ReadySandboxes(ctx); return err },
 	"events":           func(ctx context.Context, c *cri.Client) error { return c.WatchImages(ctx, func() {}) },
-	"ingests":          func(ctx context.Context, c *cri.Client) error { _, err := c.Ingests(ctx); return err },
-	"server":           func(ctx context.Context, c *cri.Client) error { _, err := c.Server(ctx); return err },
+	"ingests":          func(ctx context.Context, c *cri.Client) error { _, _, err := c.Ingests(ctx); return err },
+	"snapshots": func(ctx context.Context, c *cri.Client) error {
+		has, err := c.HasSnapshot(ctx, []string{"overlayfs"}, critest.ChainID)
+		if err == nil && !has {
+			err = errors.New("it has none")
+		}
+		return err
+	},
+	"server": func(ctx context.Context, c *cri.Client) error { _, err := c.Server(ctx); return err },
 }
 
 func TestAnswers(t *testing.T) {
@@ -97,6 +105,7 @@ func TestAnswers(t *testing.T) {
 			{Type: "io.containerd.snapshotter.v1", ID: "zfs", InitErr: &rpcstatus.Status{Message: "no zfs: skip plugin"}},
 			{Type: "io.containerd.grpc.v1", ID: "cri", InitErr: &rpcstatus.Status{Message: "invalid plugin config: " + strings.Repeat("ü", 1000)}},
 			{Type: "io.containerd.grpc.v1", ID: "content"},
+			{Type: "io.containerd.snapshotter.v1", ID: "overlayfs"},
 		},
 	})
 	ctx := t.Context()
@@ -111,29 +120,31 @@ func TestAnswers(t *testing.T) {
 	}
 	version, err := c.Version(ctx)
 	check("version", cri.Version{Name: "containerd", Version: "v2.4.2"}, version, err)
-	images, err := c.Images(ctx)
+	images, _, err := c.Images(ctx)
 	check("images", []cri.Image{nginx, {ID: "sha256:bare"}}, images, err)
-	sandboxes, err := c.ReadySandboxes(ctx)
+	sandboxes, _, err := c.ReadySandboxes(ctx)
 	check("sandboxes", []cri.Sandbox{web, {Namespace: "shop", Name: "empty", Created: created}}, sandboxes, err)
 	filesystem, ok, err := c.ImageFilesystem(ctx)
 	check("filesystem", []any{fs, true}, []any{filesystem, ok}, err)
 	server, err := c.Server(ctx)
 	check("pid", uint64(4711), server.PID, err)
+	check("snapshotters", []string{"overlayfs"}, server.Snapshotters, err)
 	if len(server.FailedPlugins) != 1 || len(server.FailedPlugins[0]) > 500 ||
 		!strings.HasPrefix(server.FailedPlugins[0], "io.containerd.grpc.v1.cri: invalid plugin config: ü") {
 		t.Errorf("failed plugins: got %q", server.FailedPlugins)
 	}
-	for ref, want := range map[string][]any{
-		"docker.io/library/nginx:1":        {"sha256:1", "linux/arm64/v8", true},
-		"docker.io/library/nginx@sha256:2": {"sha256:1", "linux/arm64/v8", true},
-		"sha256:bare":                      {"sha256:bare", "", false}, // on the node, and the runtime does not say
-		"docker.io/library/absent:1":       {"", "", false},
+	arm := cri.ImageStatus{ID: "sha256:1", Platform: cri.Platform{OS: "linux", Arch: "arm64", Variant: "v8"}, ChainID: critest.ChainID}
+	for ref, want := range map[string]cri.ImageStatus{
+		"docker.io/library/nginx:1":        arm,
+		"docker.io/library/nginx@sha256:2": arm,
+		"sha256:bare":                      {ID: "sha256:bare"}, // on the node, and the runtime does not say
+		"docker.io/library/absent:1":       {},
 	} {
-		id, p, ok, err := c.ImagePlatform(ctx, ref)
-		check("platform of "+ref, want, []any{id, p.String(), ok}, err)
+		got, err := c.ImageStatus(ctx, ref)
+		check("status of "+ref, want, got, err)
 	}
 	for _, f := range c.Features() {
-		if untried := f.Name == "events" || f.Name == "ingests"; !untried && f.State != cri.StateOK || f.Costs == "" {
+		if untried := f.Name == "events" || f.Name == "ingests" || f.Name == "snapshots"; !untried && f.State != cri.StateOK || f.Costs == "" {
 			t.Errorf("feature %+v, want it ok", f)
 		}
 	}
@@ -221,7 +232,7 @@ func TestMisbehaviour(t *testing.T) {
 			defer s.Close()
 			c := dial(t, socket, tt.timeout)
 			began := time.Now()
-			if images, err := c.Images(t.Context()); err == nil {
+			if images, _, err := c.Images(t.Context()); err == nil {
 				t.Errorf("got %d images", len(images))
 			}
 			if took := time.Since(began); took > tt.timeout+5*time.Second {
@@ -231,7 +242,7 @@ func TestMisbehaviour(t *testing.T) {
 				t.Errorf("got the state %+v, want failing", f)
 			}
 			s.Set(func(cfg *critest.Config) { *cfg = critest.Config{Images: []cri.Image{{ID: "sha256:1"}}} })
-			until(t, func() bool { images, err := c.Images(t.Context()); return err == nil && len(images) == 1 })
+			until(t, func() bool { images, _, err := c.Images(t.Context()); return err == nil && len(images) == 1 })
 			if f := feature(t, c, "images"); f.State != cri.StateOK || f.Error != "" {
 				t.Errorf("got the state %+v, want ok", f)
 			}

@@ -24,6 +24,7 @@ const (
 	featureSandboxes   feature = "sandboxes"
 	featureEvents      feature = "events"
 	featureIngests     feature = "ingests"
+	featureSnapshots   feature = "snapshots"
 	featureServer      feature = "server"
 )
 
@@ -44,6 +45,8 @@ func (f feature) costs() string {
 		return "changes of images at once; they are seen within a minute instead"
 	case featureIngests:
 		return "progress of pulls and stalled ones"
+	case featureSnapshots:
+		return "whether an image that is on the node is unpacked, so that a container can start from it"
 	default:
 		return "when the runtime was restarted, and plugins of it that failed"
 	}
@@ -80,7 +83,7 @@ type features struct {
 // order is that in which features are shown.
 var order = [...]feature{
 	featureVersion, featureImages, featureImageStatus, featureImageFS,
-	featureSandboxes, featureEvents, featureIngests, featureServer,
+	featureSandboxes, featureEvents, featureIngests, featureSnapshots, featureServer,
 }
 
 func newFeatures() *features {
@@ -119,10 +122,14 @@ func (f *features) note(name feature, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known := f.all[name]
-	if state := stateOf(err); known.State != state {
+	state := stateOf(err)
+	if known.State != state {
 		known.State, known.Since = state, time.Now()
 	}
-	known.Error = errorText(err)
+	known.Error = ""
+	if state != StateOK {
+		known.Error = errorText(err)
+	}
 }
 
 // renew forgets what was found out about an earlier process of the runtime.
@@ -170,8 +177,7 @@ func errorText(err error) string {
 	if err == nil {
 		return ""
 	}
-	text := status.Convert(err).Message()
-	return strings.ToValidUTF8(text[:min(len(text), maxError)], "")
+	return clip(status.Convert(err).Message(), maxError)
 }
 
 // callError names the method that failed.

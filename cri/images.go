@@ -22,19 +22,42 @@ type Image struct {
 	Pinned bool   `json:"pinned"`
 }
 
-// Images lists the images of the node.
-func (c *Client) Images(ctx context.Context) ([]Image, error) {
-	answer, err := call[runtimeapi.ListImagesResponse](ctx, c, methodImages, &runtimeapi.ListImagesRequest{})
+// Images lists the images of the node. Of a list that is too long, cut elements or names
+// are left out.
+func (c *Client) Images(ctx context.Context) (images []Image, cut int, err error) {
+	text := 0 // bytes of all names so far
+	beyond, err := list(ctx, c, methodImages, &runtimeapi.ListImagesRequest{}, maxImages, func(i *runtimeapi.Image) {
+		image, size, left := boundedImage(i)
+		cut += left
+		if text += size; text > maxImagesText {
+			cut++
+			return
+		}
+		images = append(images, image)
+	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	images := make([]Image, 0, len(answer.GetImages()))
-	for _, i := range answer.GetImages() {
-		images = append(images, Image{
-			ID: i.GetId(), Tags: i.GetRepoTags(), Digests: i.GetRepoDigests(), Size: i.GetSize(), Pinned: i.GetPinned(),
-		})
+	return images, cut + beyond, nil
+}
+
+// boundedImage takes what is kept of an image; size is the bytes of its names, cut how
+// many names were left out.
+func boundedImage(i *runtimeapi.Image) (image Image, size, cut int) {
+	image = Image{ID: clip(i.GetId(), maxID), Size: i.GetSize(), Pinned: i.GetPinned()}
+	take := func(names []string) (taken []string) {
+		for _, name := range names {
+			if len(name) > maxName || len(taken) == maxNamesEach {
+				cut++
+				continue
+			}
+			taken = append(taken, name)
+			size += len(name)
+		}
+		return taken
 	}
-	return images, nil
+	image.Tags, image.Digests = take(i.GetRepoTags()), take(i.GetRepoDigests())
+	return image, size + len(image.ID), cut
 }
 
 // Platform is what an image is built for, in the words of OCI; empty where it does
@@ -50,36 +73,54 @@ func (p Platform) String() string {
 	return strings.Trim(p.OS+"/"+p.Arch+"/"+p.Variant, "/")
 }
 
-// ImagePlatform tells what an image is built for. ok is false if it is not on the node,
-// or the runtime does not say.
-func (c *Client) ImagePlatform(ctx context.Context, ref string) (id string, p Platform, ok bool, err error) {
+// ImageStatus is what the runtime says of one image.
+type ImageStatus struct {
+	// ID is empty if the image is not on the node.
+	ID string
+	// Platform is the zero one if the runtime does not say.
+	Platform Platform
+	// ChainID names the snapshot of all its layers; empty if the runtime does not say
+	// (opencontainers/image-spec v1.1 config.md, Layer ChainID).
+	ChainID string
+}
+
+// ImageStatus tells about one image.
+func (c *Client) ImageStatus(ctx context.Context, ref string) (ImageStatus, error) {
 	answer, err := call[runtimeapi.ImageStatusResponse](ctx, c, methodImageStatus, &runtimeapi.ImageStatusRequest{
 		Image: &runtimeapi.ImageSpec{Image: ref}, Verbose: true,
 	})
 	if err != nil || answer.GetImage() == nil {
-		return "", Platform{}, false, err
+		return ImageStatus{}, err
 	}
-	p, ok = parsePlatform(answer.GetInfo()["info"])
-	return answer.GetImage().GetId(), p, ok, nil
+	s := parseImageInfo(answer.GetInfo()["info"])
+	s.ID = clip(answer.GetImage().GetId(), maxID)
+	return s, nil
 }
 
-// parsePlatform takes the platform out of what the runtime says beside an image
+// parseImageInfo takes platform and chain out of what the runtime says beside an image
 // (containerd v1.6 to v2.4 image_status.go verboseImageInfo, CRI-O v1.30
-// server/image_status.go createImageInfo). ok is false if another runtime tells it in
-// another way. What stands there came from a registry.
-func parsePlatform(text string) (p Platform, ok bool) {
+// server/image_status.go createImageInfo); nothing if another runtime says it in another
+// way. What stands there came from a registry.
+func parseImageInfo(text string) (s ImageStatus) {
 	var info struct {
-		Spec Platform `json:"imageSpec"`
+		ChainID string   `json:"chainID"`
+		Spec    Platform `json:"imageSpec"`
 	}
-	if err := json.Unmarshal([]byte(text), &info); err != nil || info.Spec.Arch == "" {
-		return Platform{}, false
+	if err := json.Unmarshal([]byte(text), &info); err != nil {
+		return ImageStatus{}
+	}
+	if len(info.ChainID) <= maxDigest {
+		s.ChainID = info.ChainID
 	}
 	for _, word := range [...]string{info.Spec.OS, info.Spec.Arch, info.Spec.Variant} {
 		if len(word) > maxPlatform {
-			return Platform{}, false
+			return s
 		}
 	}
-	return info.Spec, true
+	if info.Spec.Arch != "" {
+		s.Platform = info.Spec
+	}
+	return s
 }
 
 // maxPlatform bounds each word of a platform, in bytes.
@@ -97,15 +138,17 @@ type Filesystem struct {
 // ImageFilesystem tells where images are kept; ok is false if the runtime does not
 // know.
 func (c *Client) ImageFilesystem(ctx context.Context) (fs Filesystem, ok bool, err error) {
-	answer, err := call[runtimeapi.ImageFsInfoResponse](ctx, c, methodImageFS, &runtimeapi.ImageFsInfoRequest{})
+	_, err = list(ctx, c, methodImageFS, &runtimeapi.ImageFsInfoRequest{}, 1, func(f *runtimeapi.FilesystemUsage) {
+		if len(f.GetFsId().GetMountpoint()) > maxMountpoint {
+			return // no path is that long
+		}
+		fs, ok = Filesystem{
+			Mountpoint: f.GetFsId().GetMountpoint(),
+			UsedBytes:  f.GetUsedBytes().GetValue(), UsedInodes: f.GetInodesUsed().GetValue(),
+		}, true
+	})
 	if err != nil {
 		return Filesystem{}, false, err
 	}
-	for _, f := range answer.GetImageFilesystems() {
-		return Filesystem{
-			Mountpoint: f.GetFsId().GetMountpoint(),
-			UsedBytes:  f.GetUsedBytes().GetValue(), UsedInodes: f.GetInodesUsed().GetValue(),
-		}, true, nil
-	}
-	return Filesystem{}, false, nil
+	return fs, ok, nil
 }

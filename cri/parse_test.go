@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestParsePlatform(t *testing.T) {
+func TestParseImageInfo(t *testing.T) {
 	long := strings.Repeat("x", 101)
 	tests := map[string]string{
 		`{"imageSpec":{"architecture":"arm64","os":"linux","variant":"v8"}}`: "linux/arm64/v8",
@@ -18,8 +18,18 @@ func TestParsePlatform(t *testing.T) {
 		`[]`: "", ``: "", `not JSON`: "",
 	}
 	for text, want := range tests {
-		if p, ok := parsePlatform(text); p.String() != want || ok != (want != "") {
-			t.Errorf("%.80s: got %q, %v, want %q", text, p, ok, want)
+		if got := parseImageInfo(text).Platform; got.String() != want {
+			t.Errorf("%.80s: got platform %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"chainID":"sha256:ab"}`: "sha256:ab",
+		`{"chainID":"sha256:ab","imageSpec":{"architecture":"` + long + `"}}`: "sha256:ab",
+		`{"chainID":"` + long + long + `"}`:                                   "",
+		`{"chainID":null}`:                                                    "",
+	} {
+		if got := parseImageInfo(text).ChainID; got != want {
+			t.Errorf("%.80s: got chain %q, want %q", text, got, want)
 		}
 	}
 }
@@ -44,8 +54,8 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("kept the layer %+v", l)
 			}
 		}
-		if p, ok := parsePlatform(text); len(p.String()) > 3*maxPlatform+2 || ok != (p.Arch != "") {
-			t.Errorf("got the platform %+v, %v", p, ok)
+		if s := parseImageInfo(text); len(s.Platform.String()) > 3*maxPlatform+2 || len(s.ChainID) > maxDigest {
+			t.Errorf("got the image %+v", s)
 		}
 		if kind, digest, ok := parseRef(text); ok && !strings.HasPrefix(text, kind+"-") || ok && !strings.HasSuffix(text, digest) {
 			t.Errorf("%q: got %q and %q", text, kind, digest)

@@ -21,13 +21,13 @@ import (
 // readOnly are the methods that the client may call. None of them changes anything in
 // the runtime; look at that before you add one.
 var readOnly = []string{
-	"/containerd.services.content.v1.Content/Info",
 	"/containerd.services.content.v1.Content/List",
 	"/containerd.services.content.v1.Content/ListStatuses",
 	"/containerd.services.content.v1.Content/Read",
 	"/containerd.services.events.v1.Events/Subscribe",
 	"/containerd.services.introspection.v1.Introspection/Plugins",
 	"/containerd.services.introspection.v1.Introspection/Server",
+	"/containerd.services.snapshots.v1.Snapshots/Stat",
 	"/runtime.v1.ImageService/ImageFsInfo",
 	"/runtime.v1.ImageService/ImageStatus",
 	"/runtime.v1.ImageService/ListImages",

@@ -59,7 +59,7 @@ func TestRestarts(t *testing.T) {
 				t.Fatal(err)
 			}
 			told.next(t, "connected", backWithin)
-			if images, err := c.Images(t.Context()); err != nil || len(images) != i {
+			if images, _, err := c.Images(t.Context()); err != nil || len(images) != i {
 				t.Errorf("restart %d: got %d images, %v", i, len(images), err)
 			}
 			s.Close()
@@ -138,7 +138,7 @@ func TestMissingUntilRestart(t *testing.T) {
 	defer stop()
 	told.next(t, "connected", backWithin)
 	for range 5 {
-		if _, err := c.Images(t.Context()); err == nil {
+		if _, _, err := c.Images(t.Context()); err == nil {
 			t.Error("it was answered")
 		}
 	}
@@ -154,7 +154,7 @@ func TestMissingUntilRestart(t *testing.T) {
 	}
 	defer s.Close()
 	told.next(t, "connected", backWithin)
-	if _, err := c.Images(t.Context()); err != nil {
+	if _, _, err := c.Images(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

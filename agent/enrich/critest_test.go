@@ -2,6 +2,7 @@ package enrich_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,7 @@ type told struct {
 	reports []enrich.Report
 	unfit   []attempt.Attempt
 	gone    []time.Time
+	cut     []string
 }
 
 func (w *told) all() (reports []enrich.Report, unfit []attempt.Attempt, gone []time.Time) {
@@ -84,8 +86,13 @@ func enricher(t *testing.T, change func(*enrich.Config)) (_ *enrich.Enricher, _ 
 	cfg := enrich.Config{
 		HostRoot: "/", Node: "node-a", OS: "linux", Arch: "amd64", Socket: enrich.Auto, Containerd: enrich.Auto,
 		Timeout: 10 * time.Second, StallAfter: time.Hour, SlowAfter: time.Hour,
-		Begun:       func() []attempt.InFlight { return nil },
-		Stalled:     func(attempt.Attempt) {},
+		Begun:   func() []attempt.InFlight { return nil },
+		Stalled: func(attempt.Attempt) {},
+		Cut: func(what string, n int) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.cut = append(w.cut, fmt.Sprint(n, " ", what))
+		},
 		KubeletRead: func() bool { return false },
 		Unfit: func(a attempt.Attempt, _ enrich.Facts) {
 			w.mu.Lock()

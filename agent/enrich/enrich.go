@@ -4,7 +4,8 @@
 // mostly at hand, and never waited for longer than [patience].
 //
 // Start at [New] and [Enricher.Run]. The connection to the runtime is in session.go,
-// images in images.go and removed.go, pulls in flight in progress.go and stall.go,
+// images in images.go, removed.go and unpacked.go, pulls in flight in progress.go,
+// downloads.go and stall.go, pods that may wait in sandboxes.go,
 // the node's own files in host.go and hostconf.
 package enrich
 
@@ -56,6 +57,9 @@ type Config struct {
 	RuntimeGone func(since time.Time)
 	// Cached is told what is on the node: at first, then each hour.
 	Cached func(Report)
+	// Cut is told that n elements were left out of an answer of the runtime, such as
+	// "images", because it was too long.
+	Cut func(what string, n int)
 	// KubeletRead reports whether the kubelet's log is read.
 	KubeletRead func() bool
 
@@ -68,11 +72,14 @@ type Enricher struct {
 	hosts     *hostconf.Reader
 	images    *images
 	progress  *progress
+	sandboxes sandboxes
+	cuts      cuts
 	slowUntil atomic.Int64 // Unix nanoseconds until which no answer is waited for
 	asking    sync.WaitGroup
 	questions chan struct{} // a place for each that may be open at once
 	started   chan struct{} // closed once it is known what there is, or that there is nothing
 	start     sync.Once
+	floods    sync.Once     // that there are too many events has been logged
 	wake      chan struct{} // a pull has begun
 	changed   chan struct{} // an image came or went
 
@@ -83,6 +90,8 @@ type Enricher struct {
 	kubelet string    // its version
 	told    time.Time // when the state of the image cache was told last
 	failed  bool      // that names cannot be stored has been said
+	// snapshotters are those of containerd that work.
+	snapshotters []string
 }
 
 // New returns an enricher that knows nothing yet.
@@ -98,6 +107,7 @@ func New(cfg Config) *Enricher {
 	e := &Enricher{cfg: cfg, images: newImages(memory), started: make(chan struct{}), questions: make(chan struct{}, maxQuestions), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	e.hosts = hostconf.New(hostconf.Config{HostRoot: cfg.HostRoot, Runtime: func() string { return e.Runtime().Name }})
 	e.progress = newProgress(e)
+	e.cuts.report = cfg.Cut
 	e.runtime.State = RuntimeOff
 	if cfg.Socket != Off {
 		e.runtime.State = RuntimeAbsent

@@ -30,7 +30,7 @@ func (e *Enricher) Facts(ctx context.Context, a attempt.Attempt) (attempt.Attemp
 	case <-ctx.Done():
 	}
 	if a.Late || a.BackOff {
-		return a, Facts{Cache: e.cache(a)}
+		return a, Facts{Cache: e.cache(ctx, a)}
 	}
 	if a.Succeeded {
 		if !e.isContainerd() {
@@ -46,15 +46,15 @@ func (e *Enricher) Facts(ctx context.Context, a attempt.Attempt) (attempt.Attemp
 		}
 	}
 	if e.images.unasked(a.Ref) {
-		if found, ok := ask(ctx, e, platformOf(a.Ref), nil); ok && found.ok {
-			e.images.notePlatform(found.id, found.platform)
+		if found, ok := ask(ctx, e, statusOf(a.Ref), nil); ok && found.ID != "" {
+			e.images.noteStatus(found)
 		}
 	}
-	return a, Facts{Cache: e.cache(a)}
+	return a, Facts{Cache: e.cache(ctx, a)}
 }
 
 // cache is what the node has of the image; nil if that is not known.
-func (e *Enricher) cache(a attempt.Attempt) *diagnose.Cache {
+func (e *Enricher) cache(ctx context.Context, a attempt.Attempt) *diagnose.Cache {
 	c := e.images.lookup(a.Ref)
 	if c == nil {
 		return nil
@@ -82,37 +82,8 @@ func (e *Enricher) withRoles(hosts []detect.Host, registry string) []detect.Host
 	return hosts
 }
 
-// maxCandidates bounds the pods that may have waited.
-const maxCandidates = 100
-
-// candidates are the pods that may have waited for an image at a time: their sandbox was
-// up, and no container was in it.
-func (e *Enricher) candidates(ctx context.Context, at time.Time) []attempt.Pod {
-	sandboxes, ok := ask(ctx, e, func(ctx context.Context, c *cri.Client) ([]cri.Sandbox, error) { return c.ReadySandboxes(ctx) }, nil)
-	if !ok {
-		return nil
-	}
-	var pods []attempt.Pod
-	for _, s := range sandboxes {
-		if s.Containers == 0 && len(pods) < maxCandidates && (at.IsZero() || s.Created.Before(at)) {
-			pods = append(pods, attempt.Pod{Pod: detect.Pod{Namespace: s.Namespace, Name: s.Name, UID: s.UID}})
-		}
-	}
-	return pods
-}
-
-// imagePlatform is what an image is built for.
-type imagePlatform struct {
-	id       string
-	platform cri.Platform
-	ok       bool
-}
-
-func platformOf(ref string) question[imagePlatform] {
-	return func(ctx context.Context, c *cri.Client) (imagePlatform, error) {
-		id, p, ok, err := c.ImagePlatform(ctx, ref)
-		return imagePlatform{id, p, ok}, err
-	}
+func statusOf(ref string) question[cri.ImageStatus] {
+	return func(ctx context.Context, c *cri.Client) (cri.ImageStatus, error) { return c.ImageStatus(ctx, ref) }
 }
 
 // checkPlatform looks at what a pull has left on the node.
@@ -120,7 +91,7 @@ func (e *Enricher) checkPlatform(ctx context.Context, a attempt.Attempt) (attemp
 	if a.Ref == "" {
 		return a, Facts{}
 	}
-	found, ok := ask(ctx, e, platformOf(a.Ref), func(found imagePlatform) {
+	found, ok := ask(ctx, e, statusOf(a.Ref), func(found cri.ImageStatus) {
 		if b, facts, unfit := e.judge(a, found); unfit {
 			e.cfg.Unfit(b, facts)
 		}
@@ -133,15 +104,15 @@ func (e *Enricher) checkPlatform(ctx context.Context, a attempt.Attempt) (attemp
 }
 
 // judge returns the attempt as it is, or as a failed one if the image cannot run here.
-func (e *Enricher) judge(a attempt.Attempt, found imagePlatform) (b attempt.Attempt, f Facts, unfit bool) {
-	if !found.ok {
+func (e *Enricher) judge(a attempt.Attempt, found cri.ImageStatus) (b attempt.Attempt, f Facts, unfit bool) {
+	if found.Platform == (cri.Platform{}) {
 		return a, Facts{}, false
 	}
-	e.images.notePlatform(found.id, found.platform)
-	if e.runs(found.platform) {
+	e.images.noteStatus(found)
+	if e.runs(found.Platform) {
 		return a, Facts{}, false
 	}
-	b, f = e.unfit(a, found.id, found.platform)
+	b, f = e.unfit(a, found.ID, found.Platform)
 	return b, f, true
 }
 

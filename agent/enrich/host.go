@@ -9,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"golang.org/x/sys/unix"
 
+	"pullcause/agent/redact"
 	"pullcause/cri"
 	"pullcause/logtail/checkpoint"
 )
@@ -104,6 +105,23 @@ func (e *Enricher) Filesystem() Filesystem {
 // kubeletConfig is where kubeadm and most others keep the KubeletConfiguration.
 const kubeletConfig = "var/lib/kubelet/config.yaml"
 
+// redacted takes credentials out of texts of the runtime. It prints what a registry or a
+// configuration file told it.
+func redacted(texts []string) []string {
+	for i := range texts {
+		texts[i] = redact.Text(texts[i])
+	}
+	return texts
+}
+
+// redactError is the text of an error that may hold words of the runtime.
+func redactError(err error) string {
+	if err == nil {
+		return ""
+	}
+	return redact.Text(err.Error())
+}
+
 // parallelPulls is how many images the kubelet pulls at once: 0 if there is no limit;
 // ok is false if that is not known. (kubernetes v1.37
 // staging/src/k8s.io/kubelet/config/v1beta1/types.go: one after the other is the
@@ -147,6 +165,9 @@ func (e *Enricher) State(ctx context.Context) State {
 	e.mu.Unlock()
 	if client != nil {
 		n.Runtime.Features, n.Runtime.Calls = client.Features(), client.Calls()
+		for i := range n.Runtime.Features {
+			n.Runtime.Features[i].Error = redact.Text(n.Runtime.Features[i].Error)
+		}
 	}
 	if fs := e.Filesystem(); fs.Mountpoint != "" {
 		n.ImageFilesystem = &fs

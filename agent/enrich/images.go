@@ -13,20 +13,21 @@ import (
 
 // images are those that are on the node, and the names of some that were.
 type images struct {
-	mu       sync.Mutex
-	asOf     time.Time // when they were listed; zero if they never were
-	list     []cri.Image
-	byName   map[string]int      // tags and digests, as index into list
-	byRepo   map[string][]string // the tags of a repository
-	removed  *removed
-	platform map[string]cri.Platform // by the image's id, of those that were asked for
+	mu      sync.Mutex
+	asOf    time.Time // when they were listed; zero if they never were
+	list    []cri.Image
+	partial bool                // the list was too long, so that not all names are in it
+	byName  map[string]int      // tags and digests, as index into list
+	byRepo  map[string][]string // the tags of a repository
+	removed *removed
+	status  map[string]cri.ImageStatus // by the image's id, of those that were asked for
 }
 
-// maxPlatforms bounds the images whose platform is remembered.
-const maxPlatforms = 20_000
+// maxStatuses bounds the images whose status is remembered.
+const maxStatuses = 5000
 
 func newImages(r *removed) *images {
-	return &images{removed: r, platform: make(map[string]cri.Platform)}
+	return &images{removed: r, status: make(map[string]cri.ImageStatus)}
 }
 
 // Images is what /debug/images shows.
@@ -38,8 +39,9 @@ type Images struct {
 	Removed []Removed
 }
 
-// set takes a new list. It reports whether a name came or went.
-func (i *images) set(list []cri.Image, now time.Time) (changed bool) {
+// set takes a new list, which is partial if it was cut. It reports whether a name came or
+// went.
+func (i *images) set(list []cri.Image, partial bool, now time.Time) (changed bool) {
 	slices.SortFunc(list, func(a, b cri.Image) int { return strings.Compare(firstName(a), firstName(b)) })
 	byName := make(map[string]int, 2*len(list))
 	byRepo := make(map[string][]string, len(list))
@@ -57,8 +59,11 @@ func (i *images) set(list []cri.Image, now time.Time) (changed bool) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.list, i.byName, i.byRepo, i.asOf = list, byName, byRepo, now
-	maps.DeleteFunc(i.platform, func(id string, _ cri.Platform) bool { return !ids[id] })
+	i.list, i.partial, i.byName, i.byRepo, i.asOf = list, partial, byName, byRepo, now
+	maps.DeleteFunc(i.status, func(id string, _ cri.ImageStatus) bool { return !ids[id] })
+	if partial {
+		return false // what is not in it may be there all the same
+	}
 	return i.removed.update(byName, now)
 }
 
@@ -72,7 +77,7 @@ func firstName(i cri.Image) string {
 	return i.ID
 }
 
-// lookup tells what there is of a normalised reference; nil if images are not known.
+// lookup tells what there is of a normalised reference; nil if that is not known.
 func (i *images) lookup(ref string) *diagnose.Cache {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -82,9 +87,11 @@ func (i *images) lookup(ref string) *diagnose.Cache {
 	c := &diagnose.Cache{}
 	if n, ok := i.byName[ref]; ok {
 		c.Present = true
-		if p, ok := i.platform[i.list[n].ID]; ok {
+		if p := i.status[i.list[n].ID].Platform; p != (cri.Platform{}) {
 			c.Platforms = []string{p.String()}
 		}
+	} else if i.partial {
+		return nil
 	}
 	for _, tag := range i.byRepo[diagnose.RepositoryOf(ref)] {
 		if tag != ref && len(c.OtherTags) < diagnose.MaxOtherTags {
@@ -97,7 +104,7 @@ func (i *images) lookup(ref string) *diagnose.Cache {
 	return c
 }
 
-// unasked reports whether the image of a reference is listed, and its platform not known yet.
+// unasked reports whether the image of a reference is listed, and its status not known yet.
 func (i *images) unasked(ref string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -105,17 +112,29 @@ func (i *images) unasked(ref string) bool {
 	if !ok {
 		return false
 	}
-	_, known := i.platform[i.list[n].ID]
+	_, known := i.status[i.list[n].ID]
 	return !known
 }
 
-func (i *images) notePlatform(id string, p cri.Platform) {
+func (i *images) noteStatus(s cri.ImageStatus) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.platform) >= maxPlatforms { // of images that nobody lists
-		clear(i.platform)
+	if len(i.status) >= maxStatuses { // of images that nobody lists
+		clear(i.status)
 	}
-	i.platform[id] = p
+	i.status[s.ID] = s
+}
+
+// chainOf is the chain of layers of the image that a reference names; empty if it is not
+// known.
+func (i *images) chainOf(ref string) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n, ok := i.byName[ref]
+	if !ok {
+		return ""
+	}
+	return i.status[i.list[n].ID].ChainID
 }
 
 // all is what is known now.

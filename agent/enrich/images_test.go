@@ -31,7 +31,7 @@ func remembering(t *testing.T, folder string) *removed {
 func listed(t *testing.T, list ...cri.Image) *images {
 	t.Helper()
 	i := newImages(remembering(t, ""))
-	i.set(list, noon)
+	i.set(list, false, noon)
 	return i
 }
 
@@ -109,7 +109,7 @@ func TestOtherTagsAreBounded(t *testing.T) {
 
 func TestLookupOfRemoved(t *testing.T) {
 	i := listed(t, tagged("a", "r.test/app:v1"), tagged("b", "r.test/app:v2"))
-	i.set([]cri.Image{tagged("b", "r.test/app:v2")}, noon.Add(time.Hour))
+	i.set([]cri.Image{tagged("b", "r.test/app:v2")}, false, noon.Add(time.Hour))
 	gone := i.lookup("r.test/app:v1")
 	if gone.Present || !gone.RemovedAt.Equal(noon.Add(time.Hour)) || gone.Verdict() != diagnose.Evicted || len(gone.OtherTags) != 1 {
 		t.Errorf("removed: got %+v", gone)
@@ -117,7 +117,7 @@ func TestLookupOfRemoved(t *testing.T) {
 	if got := i.lookup("r.test/app:v3"); !got.RemovedAt.IsZero() || got.Verdict() != diagnose.OtherTagCached {
 		t.Errorf("never there: got %+v", got)
 	}
-	i.set([]cri.Image{tagged("b", "r.test/app:v2"), tagged("a", "r.test/app:v1")}, noon.Add(2*time.Hour))
+	i.set([]cri.Image{tagged("b", "r.test/app:v2"), tagged("a", "r.test/app:v1")}, false, noon.Add(2*time.Hour))
 	if got := i.lookup("r.test/app:v1"); !got.Present || !got.RemovedAt.IsZero() {
 		t.Errorf("back again: got %+v", got)
 	}
@@ -128,13 +128,13 @@ func TestLookupOfRemoved(t *testing.T) {
 func TestRetagging(t *testing.T) {
 	before := cri.Image{ID: "a", Tags: []string{"r.test/app:latest"}, Digests: []string{"r.test/app@" + sum}}
 	i := listed(t, before)
-	i.notePlatform("a", cri.Platform{OS: "linux", Arch: "arm64"})
+	i.noteStatus(cri.ImageStatus{ID: "a", Platform: cri.Platform{OS: "linux", Arch: "arm64"}})
 	if got := i.lookup("r.test/app:latest").Platforms; len(got) != 1 || got[0] != "linux/arm64" {
 		t.Errorf("before: got platforms %v", got)
 	}
 	after := cri.Image{ID: "b", Tags: []string{"r.test/app:latest"}, Digests: []string{"r.test/app@" + sum2}}
 	before.Tags = nil
-	if !i.set([]cri.Image{before, after}, noon.Add(time.Hour)) {
+	if !i.set([]cri.Image{before, after}, false, noon.Add(time.Hour)) {
 		t.Error("a digest came, and nothing has changed")
 	}
 	got := i.lookup("r.test/app:latest")
@@ -152,10 +152,10 @@ func TestRetagging(t *testing.T) {
 // Platforms are remembered of what is there, or they would pile up.
 func TestPlatformsGoWithTheirImages(t *testing.T) {
 	i := listed(t, tagged("a", "r.test/app:v1"))
-	i.notePlatform("a", cri.Platform{OS: "linux", Arch: "arm64"})
-	i.set(nil, noon)
-	if len(i.platform) != 0 {
-		t.Errorf("got %v", i.platform)
+	i.noteStatus(cri.ImageStatus{ID: "a", Platform: cri.Platform{OS: "linux", Arch: "arm64"}})
+	i.set(nil, false, noon)
+	if len(i.status) != 0 {
+		t.Errorf("got %v", i.status)
 	}
 	if i.unasked("r.test/app:v1") {
 		t.Error("an image that is not there is to be asked for")
@@ -178,7 +178,7 @@ func TestSetTellsChanges(t *testing.T) {
 		{"still none", nil, false},
 	}
 	for _, step := range steps {
-		if got := i.set(step.list, noon); got != step.want {
+		if got := i.set(step.list, false, noon); got != step.want {
 			t.Errorf("%s: got %v, want %v", step.name, got, step.want)
 		}
 	}

@@ -68,8 +68,13 @@ type Pull struct {
 
 // progress looks at pulls in flight.
 type progress struct {
-	e     *Enricher
-	pulls []*pull // the oldest first; its goroutine's own
+	e *Enricher
+
+	// These are its goroutine's own.
+
+	pulls     []*pull                  // the oldest first
+	manifests map[string]*cri.Manifest // that were read, by digest
+	turn      int                      // counts searches, so that each blob is looked for in its turn
 
 	mu    sync.Mutex
 	shown []Pull
@@ -92,7 +97,9 @@ type pull struct {
 	slow     bool
 }
 
-func newProgress(e *Enricher) *progress { return &progress{e: e} }
+func newProgress(e *Enricher) *progress {
+	return &progress{e: e, manifests: make(map[string]*cri.Manifest)}
+}
 
 // run looks while pulls are in flight and sleeps while none is.
 func (p *progress) run(ctx context.Context) error {
@@ -138,98 +145,36 @@ func (p *progress) ask(ctx context.Context) bool {
 		return false
 	}
 	if len(p.pulls) == 0 {
+		clear(p.manifests)
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, pollEvery)
 	defer cancel()
-	ingests, err := client.Ingests(ctx)
+	ingests, cut, err := client.Ingests(ctx)
 	if err != nil {
 		return false
 	}
+	p.e.cuts.note("downloads", cut)
 	p.assign(ctx, client, ingests)
 	return true
 }
 
 // follow takes the pulls in flight, with what is known of them from before.
 func (p *progress) follow(begun []attempt.InFlight) {
+	known := make(map[string]*pull, len(p.pulls))
+	for _, one := range p.pulls {
+		known[one.UID] = one
+	}
 	pulls := make([]*pull, 0, len(begun))
 	for _, f := range begun {
-		one := &pull{progress: f.Seen, done: map[string]bool{}}
-		if i := slices.IndexFunc(p.pulls, func(q *pull) bool { return q.UID == f.UID }); i >= 0 {
-			one = p.pulls[i]
+		one := known[f.UID]
+		if one == nil {
+			one = &pull{progress: f.Seen}
 		}
 		one.InFlight = f
 		pulls = append(pulls, one)
 	}
 	p.pulls = pulls
-}
-
-// assign finds out which download belongs to which pull: by the manifests that the
-// runtime has stored before it asks for layers. What is left over belongs to the only
-// pull without a manifest, if there is only one.
-func (p *progress) assign(ctx context.Context, client *cri.Client, ingests []cri.Ingest) {
-	rest := make(map[string]cri.Ingest, len(ingests))
-	for _, i := range ingests {
-		rest[i.Digest] = i
-	}
-	var unknown []*pull
-	var err error
-	for _, one := range p.pulls {
-		if one.manifest == nil && err == nil { // else the next look tells
-			one.manifest, err = p.findManifest(ctx, client, one, rest)
-		}
-		one.ingests = map[string]cri.Ingest{}
-		if one.manifest == nil {
-			unknown = append(unknown, one)
-			continue
-		}
-		for _, layer := range one.manifest.Layers {
-			if i, ok := rest[layer.Digest]; ok {
-				one.ingests[layer.Digest] = i
-			} else if !one.done[layer.Digest] && err == nil {
-				one.done[layer.Digest], err = client.HasBlob(ctx, layer.Digest)
-			}
-		}
-	}
-	for _, one := range p.pulls {
-		for digest := range one.ingests {
-			delete(rest, digest)
-		}
-	}
-	if len(unknown) == 1 {
-		unknown[0].takeLeftovers(rest)
-	}
-}
-
-// takeLeftovers leaves out what an earlier pull that failed has left behind.
-func (p *pull) takeLeftovers(rest map[string]cri.Ingest) {
-	for digest, i := range rest {
-		if !i.Updated.Before(p.Start) {
-			p.ingests[digest] = i
-		}
-	}
-}
-
-// findManifest looks for the manifest of a pull among those of its repository that are
-// no other pull's: one with a layer on its way, else one that came after the pull had
-// begun.
-func (p *progress) findManifest(ctx context.Context, client *cri.Client, one *pull, ingests map[string]cri.Ingest) (*cri.Manifest, error) {
-	manifests, err := client.Manifests(ctx, one.Registry, one.Repository, func(digest string) bool {
-		return !slices.ContainsFunc(p.pulls, func(q *pull) bool { return q.manifest != nil && q.manifest.Digest == digest })
-	})
-	if err != nil {
-		return nil, err
-	}
-	onItsWay := func(l cri.Blob) bool { _, ok := ingests[l.Digest]; return ok }
-	for i := range manifests {
-		if slices.ContainsFunc(manifests[i].Layers, onItsWay) {
-			return &manifests[i], nil
-		}
-	}
-	if len(manifests) > 0 && !manifests[0].Created.Before(one.Start) {
-		return &manifests[0], nil
-	}
-	return nil, nil //nolint:nilnil // not there yet
 }
 
 // advance works out how far a pull has come since it was looked at last.
@@ -284,10 +229,13 @@ func (e *Enricher) Pulls() []Pull {
 	begun := e.cfg.Begun()
 	e.progress.mu.Lock()
 	defer e.progress.mu.Unlock()
+	shown := make(map[string]int, len(e.progress.shown))
+	for i := range e.progress.shown {
+		shown[e.progress.shown[i].uid] = i
+	}
 	pulls := make([]Pull, 0, len(begun))
 	for _, f := range begun {
-		i := slices.IndexFunc(e.progress.shown, func(q Pull) bool { return q.uid == f.UID })
-		if i >= 0 {
+		if i, ok := shown[f.UID]; ok {
 			pulls = append(pulls, e.progress.shown[i])
 			continue
 		}

@@ -44,6 +44,7 @@ func newNode(t *testing.T, files map[string]string) *node {
 		HostRoot: root, Socket: Off, StallAfter: time.Minute, SlowAfter: 10 * time.Minute,
 		Begun:   func() []attempt.InFlight { return n.begun },
 		Stalled: func(a attempt.Attempt) { n.told = append(n.told, a) },
+		Cut:     func(string, int) {},
 		Log:     slog.New(slog.DiscardHandler),
 	})
 	return n
@@ -167,7 +168,7 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// A content service that hangs costs a look one answer, not one for each layer.
+// A content service that hangs costs a look one deadline.
 func TestAssignStopsAtTheFirstError(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	server, err := critest.Start(socket, critest.Config{Delay: time.Hour})
@@ -183,10 +184,10 @@ func TestAssignStopsAtTheFirstError(t *testing.T) {
 	n := newNode(t, nil)
 	n.begun = []attempt.InFlight{inFlight("a", "team/a"), inFlight("b", "team/b"), inFlight("c", "team/c")}
 	n.progress.follow(n.begun)
-	n.progress.pulls[0].manifest = manifestOf("m1", "l1", "l2", "l3")
-	n.progress.pulls[1].manifest = manifestOf("m2", "l4", "l5", "l6")
-	n.progress.assign(t.Context(), client, []cri.Ingest{on("l5", 1, 9, 1)})
-	if got := assigned(n); got != "a= b=l5 c=" {
+	n.progress.pulls[0].manifest = manifestOf("m1", "sha256:1", "sha256:2", "sha256:3")
+	n.progress.pulls[1].manifest = manifestOf("m2", "sha256:4", "sha256:5", "sha256:6")
+	n.progress.assign(t.Context(), client, []cri.Ingest{on("sha256:5", 1, 9, 1)})
+	if got := assigned(n); got != "a= b=sha256:5 c=" {
 		t.Errorf("got %s, want what is on its way all the same", got)
 	}
 	calls := 0

@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -28,6 +29,8 @@ const (
 	// askAgain is when something is asked again that was not answered: containerd takes
 	// calls before it is ready to answer them.
 	askAgain = 5 * time.Second
+	// floodPause is how long events are not followed after there were too many.
+	floodPause = time.Minute
 	// goneAfter is how long the runtime may be away before its pulls are given up. A
 	// restart is told by its log.
 	goneAfter = 3 * time.Second
@@ -153,16 +156,32 @@ func (e *Enricher) attend(ctx context.Context, client *cri.Client) {
 				return
 			}
 		}
-		if !e.isContainerd() {
-			return
-		}
-		err := client.WatchImages(ctx, func() { poke(e.changed) })
-		if err != nil && ctx.Err() == nil {
-			e.cfg.Log.Warn("changes of images are not told; they are listed each minute", slog.Any("error", err))
+		if e.isContainerd() {
+			e.followEvents(ctx, client, poll)
 		}
 	})
 	defer events.Wait()
 	e.keepListed(ctx, client, polled)
+}
+
+// followEvents lists images when the runtime says that one has changed. Where it does not
+// say so, or too often, poll has them listed each minute.
+func (e *Enricher) followEvents(ctx context.Context, client *cri.Client, poll func()) {
+	for {
+		err := client.WatchImages(ctx, func() { poke(e.changed) })
+		if ctx.Err() != nil {
+			return
+		}
+		poll()
+		if !errors.Is(err, cri.ErrFlood) {
+			e.cfg.Log.Warn("cannot follow changes of images; listing them each minute", slog.String("error", redactError(err)))
+			return
+		}
+		e.floods.Do(func() { e.cfg.Log.Warn("listing images each minute", slog.String("error", err.Error())) })
+		if !sleep(ctx, floodPause) {
+			return
+		}
+	}
 }
 
 // introduce asks who the runtime is; it reports whether that is known.
@@ -179,7 +198,8 @@ func (e *Enricher) introduce(ctx context.Context, client *cri.Client) (known boo
 	}
 	if server, err := client.Server(ctx); err == nil || server.PID != 0 {
 		e.mu.Lock()
-		e.runtime.PID, e.runtime.FailedPlugins = server.PID, server.FailedPlugins
+		e.runtime.PID, e.runtime.FailedPlugins = server.PID, redacted(server.FailedPlugins)
+		e.snapshotters = server.Snapshotters
 		e.mu.Unlock()
 	}
 	return true
@@ -258,13 +278,14 @@ func (n *nextList) done(cost time.Duration) {
 // list takes the images that are there now; ok is false if the runtime does not say.
 func (e *Enricher) list(ctx context.Context, client *cri.Client) (ok bool) {
 	defer e.ready()
-	list, err := client.Images(ctx)
+	list, cut, err := client.Images(ctx)
 	if err != nil {
 		return false // Features tells of it
 	}
+	e.cuts.note("images", cut)
 	e.askFilesystem(ctx)
 	first := !e.images.known()
-	if e.images.set(list, time.Now()) {
+	if e.images.set(list, cut > 0, time.Now()) {
 		e.store()
 	}
 	if first {

@@ -39,13 +39,14 @@ const (
 const (
 	LostPullForgotten   = "pull_forgotten"   // a pull began and nothing told of its end
 	LostIncidentEvicted = "incident_evicted" // more incidents than incidents.max_open
+	LostRuntimeAnswer   = "runtime_answer"   // what was left out of an answer of the runtime that was too long
 )
 
 // lostReasons are all values of the label reason.
 var lostReasons = [...]string{
 	logtail.LostLineTooLong, logtail.LostRotation, logtail.LostBinary, logtail.LostPosition,
 	logtail.LostRecordTooLong, logtail.LostVacuumed, logtail.LostCorrupt, logtail.LostUnsupported,
-	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted,
+	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted, LostRuntimeAnswer,
 	string(export.Refused), string(export.QueueFull), string(export.ShutDown),
 	string(export.SpoolFull), string(export.SpoolCorrupt), string(export.SpoolUnreadable),
 }

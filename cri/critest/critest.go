@@ -18,6 +18,7 @@ import (
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
 	eventsapi "github.com/containerd/containerd/api/services/events/v1"
 	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
+	snapshotsapi "github.com/containerd/containerd/api/services/snapshots/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -46,14 +47,22 @@ type Config struct {
 	Plugins []*introspectionapi.Plugin
 	Blobs   []Blob
 	Ingests []*contentapi.Status
+	// Snapshots are keys that the first snapshotter of Plugins has.
+	Snapshots []string
 
 	// Delay comes before each answer.
 	Delay time.Duration
 	// Refuse answers methods with a code, by their full name; [Every] stands for those
 	// that are not named. With [codes.OK] a method is answered all the same.
 	Refuse map[string]codes.Code
-	// Garbage answers with bytes that are no protobuf.
+	// RefuseText comes before the text of a refusal.
+	RefuseText string
+	// Garbage answers with bytes that are no protobuf, Encoded with these bytes, by the
+	// full names of methods with one answer.
 	Garbage bool
+	Encoded map[string][]byte
+	// Flood sends events of images as fast as they are read.
+	Flood bool
 	// Instead, if set, is called for each connection; what speaks there is not gRPC.
 	// The connection is closed with the server. Changes of it count at the next Start.
 	Instead func(net.Conn)
@@ -118,6 +127,9 @@ func Start(socket string, cfg Config) (*Server, error) {
 			if err := s.before(ctx, info.FullMethod); err != nil {
 				return nil, err
 			}
+			if answer, ok := s.config().Encoded[info.FullMethod]; ok {
+				return encoded(answer), nil
+			}
 			return handler(ctx, req)
 		}),
 		grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
@@ -131,6 +143,7 @@ func Start(socket string, cfg Config) (*Server, error) {
 	runtimeapi.RegisterImageServiceServer(s.grpc, imageService{s: s})
 	contentapi.RegisterContentServer(s.grpc, contentService{s: s})
 	eventsapi.RegisterEventsServer(s.grpc, eventsService{s: s})
+	snapshotsapi.RegisterSnapshotsServer(s.grpc, snapshotsService{s: s})
 	introspectionapi.RegisterIntrospectionServer(s.grpc, introspectionService{s: s})
 	s.served.Go(func() {
 		s.grpc.Serve(l) //nolint:errcheck // clients see that it ended
@@ -208,7 +221,7 @@ func (s *Server) before(ctx context.Context, method string) error {
 		code = cfg.Refuse[Every]
 	}
 	if code != codes.OK {
-		return status.Error(code, "refused for the test: "+code.String())
+		return status.Error(code, cfg.RefuseText+"refused for the test: "+code.String())
 	}
 	return nil
 }
@@ -239,6 +252,9 @@ func (s *Server) acceptInstead(speak func(net.Conn)) {
 	}
 }
 
+// encoded is an answer that is encoded already.
+type encoded []byte
+
 // codec answers with garbage where that is wanted.
 type codec struct {
 	encoding.CodecV2
@@ -249,6 +265,9 @@ type codec struct {
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if c.s.config().Garbage {
 		return mem.BufferSlice{mem.SliceBuffer("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")}, nil
+	}
+	if answer, ok := v.(encoded); ok {
+		return mem.BufferSlice{mem.SliceBuffer(answer)}, nil
 	}
 	return c.CodecV2.Marshal(v)
 }

@@ -9,6 +9,7 @@ import (
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
 	eventsapi "github.com/containerd/containerd/api/services/events/v1"
 	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
+	snapshotsapi "github.com/containerd/containerd/api/services/snapshots/v1"
 	"github.com/containerd/containerd/api/types"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -18,10 +19,13 @@ import (
 	"pullcause/cri"
 )
 
+// ChainID is that of each image that [Info] tells about.
+const ChainID = "sha256:0"
+
 // Info is what containerd says beside an image of a platform (v2.4
 // internal/cri/server/images/image_status.go verboseImageInfo, shortened).
 func Info(p cri.Platform) string {
-	text, err := json.Marshal(map[string]any{"chainID": "sha256:0", "imageSpec": p})
+	text, err := json.Marshal(map[string]any{"chainID": ChainID, "imageSpec": p})
 	if err != nil {
 		panic(err) // strings alone
 	}
@@ -192,6 +196,11 @@ func (e eventsService) Subscribe(_ *eventsapi.SubscribeRequest, stream eventsapi
 		defer e.s.mu.Unlock()
 		delete(e.s.subscribers, topics)
 	}()
+	for e.s.config().Flood {
+		if err := stream.Send(&types.Envelope{Namespace: "k8s.io", Topic: "/images/update"}); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case <-stream.Context().Done():
@@ -202,6 +211,26 @@ func (e eventsService) Subscribe(_ *eventsapi.SubscribeRequest, stream eventsapi
 			}
 		}
 	}
+}
+
+type snapshotsService struct {
+	snapshotsapi.UnimplementedSnapshotsServer
+	s *Server
+}
+
+// Stat implements containerd's snapshots service.
+func (n snapshotsService) Stat(_ context.Context, req *snapshotsapi.StatSnapshotRequest) (*snapshotsapi.StatSnapshotResponse, error) {
+	cfg := n.s.config()
+	for _, p := range cfg.Plugins {
+		if p.GetType() != "io.containerd.snapshotter.v1" {
+			continue
+		}
+		if p.GetID() == req.GetSnapshotter() && slices.Contains(cfg.Snapshots, req.GetKey()) {
+			return &snapshotsapi.StatSnapshotResponse{Info: &snapshotsapi.Info{Name: req.GetKey()}}, nil
+		}
+		break
+	}
+	return nil, status.Errorf(codes.NotFound, "snapshot %s does not exist: not found", req.GetKey())
 }
 
 type introspectionService struct {

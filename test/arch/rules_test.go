@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"cri/critest":           {"cri"},
 	"agent/probe":           {"agent/redact"},
 	"agent/enrich/hostconf": {},
-	"agent/enrich":          {"cri", "logtail/checkpoint", "agent/enrich/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
+	"agent/enrich":          {"cri", "logtail/checkpoint", "agent/redact", "agent/enrich/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
 
 	"agent/incident": {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose"},
 
