@@ -107,8 +107,10 @@ func cacheSentence(c *diagnose.Cache) string {
 		return "it was here and was removed at " + c.RemovedAt.UTC().Format(time.RFC3339)
 	case diagnose.OtherTagCached:
 		return "not it, but " + visible(strings.Join(c.OtherTags, ", "), maxLong)
-	default:
+	case diagnose.Absent:
 		return "nothing of its repository"
+	default:
+		return "its name is here, but perhaps not all of its layers"
 	}
 }
 

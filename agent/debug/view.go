@@ -25,7 +25,7 @@ type Diagnosis struct {
 
 // cacheView is what the node has of the image, and what follows.
 type cacheView struct {
-	Verdict diagnose.CacheVerdict `json:"verdict"`
+	Verdict diagnose.CacheVerdict `json:"verdict,omitempty"` // empty if nothing follows
 	diagnose.Cache
 }
 

@@ -9,6 +9,9 @@ import (
 type Cache struct {
 	// Present is set if the very reference, or its digest, is on the node.
 	Present bool `json:"present"`
+	// Incomplete is set if the image that is present may lack its layers, so that no
+	// container starts from it.
+	Incomplete bool `json:"incomplete,omitempty"`
 	// OtherTags are names of the same repository that are, at most [MaxOtherTags].
 	OtherTags []string `json:"other_tags,omitempty"`
 	// RemovedAt is when it was seen to have been removed; zero if it was not.
@@ -35,15 +38,18 @@ const (
 	Absent             CacheVerdict = "absent"
 )
 
-// Verdict sums up, the most telling first.
+// Verdict sums up, the most telling first. Of an incomplete image it says nothing: it is
+// not absent, and it may not start.
 func (c Cache) Verdict() CacheVerdict {
 	switch {
-	case c.Present:
+	case c.Present && !c.Incomplete:
 		return CachedPolicyAlways
 	case !c.RemovedAt.IsZero():
 		return Evicted
 	case len(c.OtherTags) > 0:
 		return OtherTagCached
+	case c.Present:
+		return ""
 	default:
 		return Absent
 	}

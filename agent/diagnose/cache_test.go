@@ -27,6 +27,13 @@ var cacheTests = []struct {
 		diagnose.CachedPolicyAlways,
 		" The image is on this node: with imagePullPolicy IfNotPresent the cached copy would start.",
 	},
+	{"present, perhaps without its layers", &diagnose.Cache{Present: true, Incomplete: true}, "", ""},
+	{
+		"present, perhaps without its layers, and another tag",
+		&diagnose.Cache{Present: true, Incomplete: true, OtherTags: []string{"r.test/x:1"}},
+		diagnose.OtherTagCached,
+		" Of the same repository this node has r.test/x:1.",
+	},
 	{
 		"removed, and other tags",
 		&diagnose.Cache{RemovedAt: removedAt, OtherTags: []string{"r.test/x:1"}},

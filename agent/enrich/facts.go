@@ -59,6 +59,7 @@ func (e *Enricher) cache(ctx context.Context, a attempt.Attempt) *diagnose.Cache
 	if c == nil {
 		return nil
 	}
+	c.Incomplete = c.Present && !e.startable(ctx, a)
 	fs := e.Filesystem()
 	c.AvailableBytes, c.UsedRatio = int64(fs.AvailableBytes), fs.usedRatio()
 	return c
