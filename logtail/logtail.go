@@ -198,6 +198,9 @@ type Status struct {
 	Rotations int64     `json:"rotations"`
 	LastRead  time.Time `json:"last_read,omitzero"` // when something was read last
 	LastTurn  time.Time `json:"last_turn,omitzero"` // when the loop turned last
+	// LastLine is when the last line that was read was written, as the line itself or
+	// the journal says; zero if neither does.
+	LastLine time.Time `json:"last_line,omitzero"`
 	// Lag is for how long there has been unread text, in seconds.
 	Lag float64 `json:"lag_seconds"`
 	// Wake is how the source learns of new text: inotify or poll.

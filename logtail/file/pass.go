@@ -20,7 +20,32 @@ func (f *follower) pass(p piece, now time.Time) {
 		lines = int64(bytes.Count(p.text, []byte{'\n'}))
 		f.passLines(p.text, p.off, now)
 	}
+	f.noteTime(p.text)
 	f.advance(logtail.Progress{Lines: lines, Bytes: p.end - p.off + p.nuls}, p.end, now)
+}
+
+// timeLines is how many lines are tried, from the last one back, for a time: those of a
+// stack trace or a record of several lines have none.
+const timeLines = 8
+
+// noteTime puts the time that the last line bears into the status. Blocks are large where
+// much is written, so this costs one parsed line for many.
+func (f *follower) noteTime(text []byte) {
+	if f.cfg.LineTime == nil {
+		return
+	}
+	text = bytes.TrimSuffix(text, []byte{'\n'})
+	for range timeLines {
+		i := bytes.LastIndexByte(text, '\n')
+		if at, ok := f.cfg.LineTime(text[i+1:]); ok {
+			f.src.update(func(st *logtail.Status) { st.LastLine = at })
+			return
+		}
+		if i < 0 {
+			return
+		}
+		text = text[:i]
+	}
 }
 
 func (f *follower) advance(p logtail.Progress, off int64, now time.Time) {
@@ -90,6 +115,7 @@ func (f *follower) finish() {
 		} else if p.cut > 0 {
 			f.lostLong(p.cut)
 		}
+		f.noteTime(p.text)
 		f.advance(logtail.Progress{Lines: 1, Bytes: p.end - p.off + p.nuls}, p.end, now)
 	}
 	f.past.add(f.cur, f.lines.off)

@@ -217,6 +217,9 @@ func (f *follower) progress() {
 		if f.passed.Lines > 0 {
 			st.LastRead = now
 		}
+		if !f.passed.Time.IsZero() {
+			st.LastLine = f.passed.Time
+		}
 	})
 	f.out.Progress(f.passed)
 	f.giveUp(cmp.Or(f.passed.Time, now))
