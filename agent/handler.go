@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"pullcause/agent/detect"
@@ -45,7 +46,12 @@ func (h *handler) assembled(rec logtail.Record, cut bool) {
 
 func (h *handler) detect(rec logtail.Record) {
 	h.signals = h.signals[:0]
-	h.detector.Detect(rec, func(s detect.Signal) { h.signals = append(h.signals, s) })
+	if skipped := h.detector.Detect(rec, func(s detect.Signal) { h.signals = append(h.signals, s) }); skipped > 0 {
+		h.Lost(logtail.Loss{
+			Source: h.source, Reason: logtail.LostFailures, Count: int64(skipped),
+			Detail: fmt.Sprintf("one line reports more than %d failed pulls or removed pods; the others were not read", detect.MaxFailures),
+		})
+	}
 	if len(h.signals) == 0 {
 		return
 	}
@@ -56,7 +62,13 @@ func (h *handler) detect(rec logtail.Record) {
 		h.pipe.add(h.signals[i:i+1], time.Now())
 	}
 	clear(h.signals)
+	if cap(h.signals) > maxSpareSignals {
+		h.signals = nil
+	}
 }
+
+// maxSpareSignals bounds the room for signals that is kept for the next record.
+const maxSpareSignals = 64
 
 // Progress implements [logtail.Handler].
 func (h *handler) Progress(p logtail.Progress) {

@@ -111,11 +111,12 @@ type Progress struct {
 
 // The reasons of a [Loss]; each is a value of the metric label "reason".
 const (
-	LostLineTooLong   = "line_too_long"   // the rest of a line beyond MaxLine; Bytes
-	LostRotation      = "rotation"        // a file was removed, truncated or compressed before it was read to its end, or written to once it had been left; Bytes if known
-	LostBinary        = "binary"          // a run of NUL bytes; Bytes
-	LostPosition      = "position"        // a stored position fits no file any more
-	LostRecordTooLong = "record_too_long" // the rest of a record of several lines; Bytes
+	LostLineTooLong   = "line_too_long"    // the rest of a line beyond MaxLine; Bytes
+	LostRotation      = "rotation"         // a file was removed, truncated or compressed before it was read to its end, or written to once it had been left; Bytes if known
+	LostBinary        = "binary"           // a run of NUL bytes; Bytes
+	LostPosition      = "position"         // a stored position fits no file any more
+	LostRecordTooLong = "record_too_long"  // the rest of a record of several lines; Bytes
+	LostFailures      = "failures_in_line" // failures that one line reports beyond the first 1,000: Count
 
 	LostVacuumed    = "journal_vacuumed"    // journald removed entries, of any unit, before they were read: at most Count
 	LostCorrupt     = "journal_corrupt"     // an entry, or what leads to some, that cannot be read

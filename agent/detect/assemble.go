@@ -7,14 +7,20 @@ import (
 	"pullcause/logtail"
 )
 
-// maxWriters is how many writers may have an unfinished record at once.
-const maxWriters = 64
+// Bounds of the unfinished records of a source.
+const (
+	maxWriters = 64
+	maxOpen    = 2 << 20 // bytes of all of them
+	maxSpare   = 64 << 10
+)
 
-// Assembler puts records of several lines together, those of each writer by
-// themselves, whatever others write in between. The zero Assembler is ready.
+// Assembler joins the lines of records, those of each writer by themselves, whatever
+// others write in between. Unfinished records beyond its bounds are cut, the oldest
+// first. The zero Assembler is ready.
 type Assembler struct {
 	open  []*assembly // the one begun first is first
-	spare []byte
+	size  int         // bytes of all of them
+	spare []byte      // reused for the next one
 }
 
 // assembly is a record whose end has not come yet.
@@ -42,9 +48,11 @@ func (a *Assembler) Add(rec logtail.Record, emit Assembled) (more bool) {
 		}
 		a.open = append(a.open, &assembly{Record: rec, text: append(a.spare[:0], rec.Body...), last: rec.Time})
 		a.spare = nil
-		return true
+		a.size += len(rec.Body)
+		return !a.shed(a.open[len(a.open)-1], emit)
 	}
 	p := a.open[i]
+	a.size -= len(p.text)
 	if !p.Broken {
 		p.text = append(p.text, '\n')
 	}
@@ -52,11 +60,22 @@ func (a *Assembler) Add(rec logtail.Record, emit Assembled) (more bool) {
 	p.Truncated = p.Truncated || rec.Truncated || len(rec.Body) > room
 	p.text = append(p.text, rec.Body[:min(len(rec.Body), room)]...)
 	p.Broken, p.End, p.last = rec.Broken, rec.End, rec.Time
+	a.size += len(p.text)
 	if p.Broken && len(rec.Body) <= room || Unfinished(p.text) {
-		return true
+		return !a.shed(p, emit)
 	}
 	a.finish(i, GaveUp(p.text) || len(rec.Body) > room, emit)
 	return false
+}
+
+// shed cuts the oldest records until the others are within [maxOpen]. It reports
+// whether p was one of them.
+func (a *Assembler) shed(p *assembly, emit Assembled) (cut bool) {
+	for a.size > maxOpen {
+		cut = cut || a.open[0] == p
+		a.finish(0, true, emit)
+	}
+	return cut
 }
 
 // Expire emits the records whose next line has not come within [logtail.MaxSilence].
@@ -95,6 +114,9 @@ func (a *Assembler) finish(i int, cut bool, emit Assembled) {
 	a.open = slices.Delete(a.open, i, i+1)
 	whole := p.Record
 	whole.Body, whole.Broken = p.text, false
+	a.size -= len(p.text)
 	emit(whole, cut)
-	a.spare = p.text
+	if cap(p.text) <= maxSpare {
+		a.spare = p.text
+	}
 }

@@ -60,13 +60,13 @@ func (d *detection) pullImage(msg string, f fields) {
 // (v1.6 to v2.4 cmd/containerd/command/main.go), CRI-O's, the kubelet's.
 func (d *detection) started(kind Kind, program, version string) {
 	s := d.signal(kind, program)
-	s.Version = clean(version, maxName)
+	s.Version = d.clean(version, maxName)
 	d.sendBare(s)
 }
 
 func (d *detection) pull(kind Kind, image string, f fields) {
 	s := d.signal(kind, Containerd)
-	s.Image, s.RequestID = image, clean(f.text("trace_id"), maxName)
+	s.Image, s.RequestID = image, d.clean(f.text("trace_id"), maxName)
 	d.sendBare(s)
 }
 
@@ -74,7 +74,7 @@ func (d *detection) pull(kind Kind, image string, f fields) {
 // the message. nil if neither is there.
 func (d *detection) inlineError(msg string, f fields) *Failure {
 	if v, ok := f.get("error"); ok {
-		return d.failure(v.text())
+		return d.failureIn(v)
 	}
 	if _, text, found := strings.Cut(msg, "error: "); found {
 		return d.failure(text)
@@ -145,7 +145,7 @@ func (d *detection) hostFailed(msg string, f fields) {
 		h.Status, h.Error = 404, "404 Not Found"
 	}
 	if v, ok := f.get("error"); ok {
-		s.Failure = d.failure(v.text())
+		s.Failure = d.failureIn(v)
 		h = h.with(s.Failure)
 	}
 	s.Host, s.RequestID = h.withRole(), f.text("trace_id")

@@ -43,7 +43,7 @@ func (d *detection) crio(msg value, f fields) bool {
 
 func (d *detection) crioPull(kind Kind, image string, f fields) {
 	s := d.signal(kind, CRIO)
-	s.Image, s.RequestID = image, clean(f.text("id"), maxName)
+	s.Image, s.RequestID = image, d.clean(f.text("id"), maxName)
 	d.sendBare(s)
 }
 

@@ -4,17 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"pullcause/agent/redact"
 	"pullcause/logtail"
-)
-
-// Bounds of what leaves this package, in bytes; see also [MaxRaw].
-const (
-	maxImage = 4 << 10
-	maxName  = 512 // of pods, containers, reasons, ids
-	maxError = 1 << 10
 )
 
 // Detector reads records. It remembers the errors that it parsed last, since a
@@ -34,31 +25,39 @@ type parsedError struct {
 }
 
 // Detect is [Detector.Detect] without a memory.
-func Detect(rec logtail.Record, loc *time.Location, emit func(Signal)) {
-	(&Detector{Zone: loc}).Detect(rec, emit)
+func Detect(rec logtail.Record, loc *time.Location, emit func(Signal)) (skipped int) {
+	return (&Detector{Zone: loc}).Detect(rec, emit)
 }
 
 // Detect emits what a record says about pulls of images: nothing for most
-// records, several signals where one line speaks of several containers. Signals
-// may share a Failure.
-func (t *Detector) Detect(rec logtail.Record, emit func(Signal)) {
+// records, several signals where one line is about several containers. Signals may
+// share a Failure, and share no memory with the record. skipped is how many
+// failures or removed pods the record names beyond the first [MaxFailures].
+func (t *Detector) Detect(rec logtail.Record, emit func(Signal)) (skipped int) {
 	d := detection{rec: rec, loc: orUTC(t.Zone), emit: emit, errors: t}
 	for body := rec.Body; len(body) > 0; {
 		end, _ := firstRecord(body)
 		d.record(body[:end], 0)
 		body = body[min(len(body), end+1):]
 	}
+	return d.skipped
 }
+
+// maxRemembered bounds the errors that are remembered, in bytes.
+const maxRemembered = 8 << 10
 
 // failure is [ParseFailure] with a memory.
 func (t *Detector) failure(text string) *Failure {
+	if len(text) > maxRemembered {
+		return ParseFailure(text)
+	}
 	for i := range t.recent {
 		if known := &t.recent[i]; known.failure != nil && known.text == text {
 			return known.failure
 		}
 	}
 	f := ParseFailure(text)
-	t.recent[t.next] = parsedError{text, f}
+	t.recent[t.next] = parsedError{strings.Clone(text), f}
 	t.next = (t.next + 1) % len(t.recent)
 	return f
 }
@@ -72,6 +71,19 @@ type detection struct {
 
 	entry entry
 	raw   string // of entry, once it was asked for
+
+	taken, skipped int // failures and removed pods
+}
+
+// full counts one more failure or removed pod, and reports whether the record has
+// named [MaxFailures] before it: then it is skipped.
+func (d *detection) full() bool {
+	if d.taken == MaxFailures {
+		d.skipped++
+		return true
+	}
+	d.taken++
+	return false
 }
 
 func (d *detection) failure(text string) *Failure { return d.errors.failure(text) }
@@ -160,62 +172,35 @@ func (d *detection) time() time.Time {
 	return d.rec.Time
 }
 
-// send emits a signal that tells of something gone wrong, with its raw record.
-// All of its text is redacted and bounded here.
+// send emits a signal that reports a problem, with its raw record. All of its text
+// is redacted and bounded here.
 func (d *detection) send(s Signal) {
 	if d.raw == "" {
-		d.raw = clean(withoutSpec(whole(d.entry)), MaxRaw)
+		d.raw = excerpt(d.entry)
 	}
 	s.Raw = d.raw
-	s.Reason, s.RequestID = clean(s.Reason, maxName), clean(s.RequestID, maxName)
-	s.Container, s.Pod = clean(s.Container, maxName), s.Pod.clean()
-	s.Host.Host, s.Host.Error = clean(s.Host.Host, maxName), clean(s.Host.Error, maxError)
-	s.Host.URL, s.Host.Method = bounded(redact.URL(s.Host.URL), maxImage), clean(s.Host.Method, maxName)
+	s.Reason, s.RequestID = d.clean(s.Reason, maxName), d.clean(s.RequestID, maxName)
+	s.Container, s.Pod = d.clean(s.Container, maxName), d.cleanPod(s.Pod)
+	s.Host.Host, s.Host.Error = d.clean(s.Host.Host, maxName), d.clean(s.Host.Error, maxError)
+	s.Host.URL, s.Host.Method = d.cleanURL(s.Host.URL), d.clean(s.Host.Method, maxName)
 	d.sendBare(s)
 }
 
-// sendBare emits a signal of a pull that goes well, without its record: it
-// would only be carried around.
+// sendBare emits a signal of a pull that goes well, without its record: nothing
+// reads it.
 func (d *detection) sendBare(s Signal) {
-	s.Image = clean(s.Image, maxImage)
+	s.Image = d.clean(s.Image, maxImage)
 	d.emit(s)
 }
 
-func (p Pod) clean() Pod {
-	return Pod{Namespace: clean(p.Namespace, maxName), Name: clean(p.Name, maxName), UID: clean(p.UID, maxName)}
-}
-
-// whole is the text of a record, with what others put in front of it.
-func whole(e entry) string {
-	n := len(e.head)
-	if n == 0 {
-		return string(e.body)
+// excerpt is the text of a record, with what others put in front of it, redacted
+// and cut to [MaxRaw].
+func excerpt(e entry) string {
+	record := withoutSpec(e.line)
+	text := clean(string(beforeSpace(record, MaxRaw+slack)), MaxRaw)
+	if len(record) <= MaxRaw {
+		return text
 	}
-	return string(e.head) + string(e.body)
-}
-
-// clean redacts s and bounds it to limit bytes. What is cut is cut at a space,
-// so that no half of a credential is left that redaction does not know.
-func clean(s string, limit int) string {
-	const slack = 4 << 10
-	if len(s) > limit+slack {
-		s = s[:limit+slack]
-		s = s[:strings.LastIndexByte(s, ' ')+1]
-	}
-	if s == "" {
-		return ""
-	}
-	return bounded(redact.Text(s), limit)
-}
-
-// bounded cuts s to limit bytes of valid UTF-8.
-func bounded(s string, limit int) string {
-	s = valid(s)
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
+	const mark = " … [clipped]"
+	return strings.Clone(bounded(text, MaxRaw-len(mark))) + mark
 }

@@ -58,9 +58,9 @@ func (d *detection) dockerFailed(kind Kind, msg string, f fields) {
 	if _, failure, found := strings.Cut(msg, ": "); found {
 		s.Failure = d.failure(failure)
 	} else if v, ok := f.get("error"); ok {
-		s.Failure = d.failure(v.text())
+		s.Failure = d.failureIn(v)
 	} else if v, ok := f.get("error-response"); ok {
-		s.Failure, s.Image = d.failure(v.text()), requestedImage(f.text("request-url"))
+		s.Failure, s.Image = d.failureIn(v), requestedImage(f.text("request-url"))
 	}
 	if kind == HostFailed && s.Failure != nil {
 		s.Host = Host{}.with(s.Failure).withRole()

@@ -24,6 +24,7 @@ type entry struct {
 	// format, a CRI or docker timestamp, the name of a node or of a collector.
 	head []byte
 	body []byte
+	line []byte // both
 	// message is the text behind the header (klog, text).
 	message []byte
 }
@@ -35,7 +36,7 @@ const maxHead = 512
 // of what may stand before, which are many and in any language, but those of
 // the programs, which are few.
 func open(line []byte) entry {
-	e := entry{body: line}
+	e := entry{body: line, line: line}
 	for i := range min(len(line), maxHead) {
 		c := line[i]
 		if c != 't' && c != 'l' && c != '{' && c != 'E' && c != 'I' && c != 'W' && c != 'F' {

@@ -41,9 +41,11 @@ const (
 // kubelet behind err=, events behind "Failed to pull image". Facts that the
 // text does not tell are zero.
 type Failure struct {
-	// Text is the whole error, unquoted and redacted, at most [MaxFailure] bytes
-	// of valid UTF-8.
-	Text string
+	// Text is the whole error, unquoted and redacted, at most [MaxFailure] bytes of
+	// valid UTF-8. Clipped is set if it was longer: then the middle is missing, and the
+	// text says so.
+	Text    string
+	Clipped bool `json:",omitempty"`
 	// Leaf is the innermost part, what really happened: "dial tcp: lookup r on
 	// 10.0.0.10:53: no such host", "403 Forbidden".
 	Leaf string
@@ -80,13 +82,13 @@ type Failure struct {
 	// Socket is the path of the unix socket that was dialled.
 	Socket string
 	// Others are the further errors of an aggregate (several credentials tried,
-	// several mirrors), at most [MaxOthers].
+	// several mirrors), at most [MaxOthers], fewer if they are long.
 	Others []*Failure
 }
 
 // Bounds of a [Failure].
 const (
-	MaxFailure = 64 << 10 // bytes of Text
+	MaxFailure = 8 << 10 // bytes of Text
 	MaxOthers  = 8
 )
 
@@ -111,11 +113,21 @@ func RuntimeLost() *Failure {
 
 // ParseFailure reads an error chain, from its outermost wrapper to what really
 // happened. It accepts any text, a cut one too, takes linear time and never
-// returns nil. What it knows stands in literal tables: failure_layers.go what chains
-// are made of, failure_phrases*.go what their ends say.
-func ParseFailure(text string) *Failure {
-	f := &Failure{Text: bounded(redact.Text(text), MaxFailure)}
-	c := chain{f: f, text: strings.TrimSpace(f.Text)}
+// returns nil. The result shares no memory with the text. What it knows stands in
+// literal tables: failure_layers.go what chains are made of, failure_phrases*.go
+// what their ends say.
+func ParseFailure(text string) *Failure { return parseFailure(text, 0) }
+
+// parseFailure is [ParseFailure] for the beginning of a text of which more follows.
+func parseFailure(text string, more int) *Failure {
+	begin := beforeSpace(text, maxParsed+slack)
+	more += len(text) - len(begin)
+	begin = redact.Text(begin)
+	redacted := strings.Clone(bounded(begin, maxParsed))
+	more += len(begin) - len(redacted)
+	f := new(Failure)
+	c := chain{f: f, text: strings.TrimSpace(redacted)}
 	c.read()
+	f.bound(redacted, more)
 	return f
 }

@@ -50,9 +50,6 @@ func (c *chain) setURL(u string) {
 	c.f.Peer, c.looking, c.op = "", false, ""
 }
 
-// maxURL bounds Failure.URL, in bytes.
-const maxURL = 2 << 10
-
 // urlEnd returns the end of the unquoted URL at the beginning of s. What
 // follows may be glued to it: "…/manifests/1:x509: certificate …" (containerd
 // 1.0).

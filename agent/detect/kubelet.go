@@ -70,7 +70,8 @@ func (d *detection) kubelet(msg value, f fields) bool {
 // but no pod.
 func (d *detection) imageService(f fields) {
 	s := d.signal(PullFailed, Kubelet)
-	s.Image, s.Failure = f.text("image"), d.failure(f.text("err"))
+	err, _ := f.get("err")
+	s.Image, s.Failure = f.text("image"), d.failureIn(err)
 	d.send(s)
 }
 
@@ -96,9 +97,6 @@ func podRef(v value) Pod {
 	return Pod{Namespace: namespace, Name: name}
 }
 
-// maxPodsGone bounds the pods taken from one line.
-const maxPodsGone = 1000
-
 // podsGone reads `"SyncLoop DELETE" source="api" pods=["ns/a","ns/b"]`.
 func (d *detection) podsGone(f fields) {
 	v, ok := f.get("pods")
@@ -121,11 +119,7 @@ func (d *detection) podsGone(f fields) {
 		}
 		return
 	}
-	n := 0
 	for name := range bytes.FieldsFuncSeq(v.raw, isListMark) {
-		if n++; n > maxPodsGone {
-			return
-		}
 		d.podGone(podRef(value{name, bare}))
 	}
 }
@@ -135,8 +129,11 @@ func isListMark(r rune) bool {
 }
 
 func (d *detection) podGone(p Pod) {
+	if d.full() {
+		return
+	}
 	s := d.signal(PodGone, Kubelet)
-	s.Pod = p.clean()
+	s.Pod = d.cleanPod(p)
 	d.sendBare(s)
 }
 

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -38,12 +39,12 @@ type syncError struct {
 
 // cutSyncError takes the first error off the front of text.
 func cutSyncError(text string) (e syncError, rest string, ok bool) {
-	_, text, found := strings.Cut(text, `failed to "`)
-	if !found {
+	n := strings.Index(text, `failed to "`)
+	if n < 0 {
 		return e, "", false
 	}
-	e.action, text, _ = cutQuoted(`"` + text)
-	text, found = strings.CutPrefix(text, " for ")
+	e.action, text, _ = cutQuoted(text[n+len("failed to "):])
+	text, found := strings.CutPrefix(text, " for ")
 	if !found {
 		return e, text, true
 	}
@@ -52,8 +53,7 @@ func cutSyncError(text string) (e syncError, rest string, ok bool) {
 	if !found {
 		return e, text, true
 	}
-	n := strings.Index(text, `: "`)
-	if n < 0 {
+	if n = strings.Index(text, `: "`); n < 0 {
 		e.reason = text
 		return e, "", true
 	}
@@ -77,6 +77,9 @@ func (d *detection) syncError(e syncError, p Pod, program string) {
 			return
 		}
 		reason = ""
+	}
+	if d.full() {
+		return
 	}
 	s := d.signal(PullFailed, program)
 	s.Pod, s.Container = p, e.target
@@ -191,21 +194,22 @@ func containerSpec(s string) (name, image string) {
 
 // withoutSpec leaves of a container's specification its name and image only:
 // its arguments and environment hold what must not leave the node.
-func withoutSpec(record string) string {
-	if !strings.Contains(record, startFailedMark) { // LastIndex is slow
+func withoutSpec(record []byte) []byte {
+	mark := []byte(startFailedMark)
+	if !bytes.Contains(record, mark) { // LastIndex is slow
 		return record
 	}
-	end := strings.LastIndex(record, startFailedMark)
-	begin := strings.Index(record[:end], "Container{Name:")
+	end := bytes.LastIndex(record, mark)
+	begin := bytes.Index(record[:end], []byte("Container{Name:"))
 	if begin < 0 {
-		if klogHeader([]byte(record)) > 0 || !strings.HasSuffix(record[:end], "}") {
+		if klogHeader(record) > 0 || !bytes.HasSuffix(record[:end], []byte("}")) {
 			return record
 		}
-		return "…}" + record[end:] // the last line of a specification of several
+		return append([]byte("…}"), record[end:]...) // the last line of a specification of several
 	}
-	keep := strings.Index(record[begin:end], ",Command:")
+	keep := bytes.Index(record[begin:end], []byte(",Command:"))
 	if keep < 0 {
-		return record[:begin] + "Container{…}" + record[end:]
+		return slices.Concat(record[:begin], []byte("Container{…}"), record[end:])
 	}
-	return record[:begin+keep] + ",…}" + record[end:]
+	return slices.Concat(record[:begin+keep], []byte(",…}"), record[end:])
 }

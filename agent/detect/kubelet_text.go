@@ -178,11 +178,9 @@ func (d *detection) podsGoneText(text string) {
 		return
 	}
 	names, _, _ := cutQuoted(list)
-	n := 0
 	for name := range strings.SplitSeq(names, ", ") {
-		if p := fullPodName(name); p.Name != "" && n < maxPodsGone {
+		if p := fullPodName(name); p.Name != "" {
 			d.podGone(p)
-			n++
 		}
 	}
 }

@@ -169,7 +169,7 @@ func (x *explainer) flush() {
 }
 
 func (x *explainer) detect(rec logtail.Record) {
-	detect.Detect(rec, x.zone, func(s detect.Signal) {
+	skipped := detect.Detect(rec, x.zone, func(s detect.Signal) {
 		if !failedPull(s) {
 			return
 		}
@@ -178,6 +178,9 @@ func (x *explainer) detect(rec logtail.Record) {
 		x.found++
 		x.print.print(explanationOf(x.file, s, a, diagnose.Diagnose(a, diagnose.Facts{})))
 	})
+	if skipped > 0 {
+		x.note("%sline %d: read the first %d failures, skipped %d", x.named(), x.first, detect.MaxFailures, skipped)
+	}
 }
 
 // failedPull reports whether a signal alone says that a pull failed. One host
@@ -198,11 +201,15 @@ func (x *explainer) noteCut(skipped int64) {
 	if skipped == 0 {
 		return
 	}
-	name := x.file
-	if name != "" {
-		name += " "
+	x.note("%sline %d: read the first %d bytes, skipped %d", x.named(), x.lines, logtail.MaxLine, skipped)
+}
+
+// named is the file in front of a note, if there are several.
+func (x *explainer) named() string {
+	if x.file == "" {
+		return ""
 	}
-	x.note("%sline %d: read the first %d bytes, skipped %d", name, x.lines, logtail.MaxLine, skipped)
+	return x.file + " "
 }
 
 // note keeps something for the end of the output.
