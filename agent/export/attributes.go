@@ -8,13 +8,13 @@ import (
 	"pullcause/agent/escape"
 )
 
-// Bounds of what one record carries, in bytes. All of it comes out of logs that
-// pod authors and registries have a say in.
+// Bounds of the attributes of one record, in bytes. All of it comes out of logs that
+// pod authors and registries have a say in. [MaxRecord] bounds their sum.
 const (
 	// MaxOriginal bounds log.record.original.
 	MaxOriginal = 16 << 10
 	maxText     = 8 << 10 // an error, the hosts tried
-	maxPods     = 64 << 10
+	maxPods     = 32 << 10
 	maxName     = 2 << 10 // an image, a name, a URL
 	maxBody     = 1 << 10
 )
@@ -67,6 +67,15 @@ func clip(s string, limit int) string {
 }
 
 const ellipsis = "…"
+
+// clipAll clips each text.
+func clipAll(texts []string, limit int) []string {
+	clipped := make([]string, len(texts))
+	for i, s := range texts {
+		clipped[i] = clip(s, limit)
+	}
+	return clipped
+}
 
 // oneLine makes s fit for one line on a terminal: every run of white space
 // becomes a blank, every other control character a replacement.

@@ -34,17 +34,13 @@ func (a *attributes) cache(c *diagnose.Cache) {
 	a.name(CacheVerdictKey, string(c.Verdict()))
 	a.add(CachePresentKey, c.Present)
 	if len(c.OtherTags) > 0 {
-		tags := make([]string, 0, len(c.OtherTags))
-		for _, tag := range c.OtherTags {
-			tags = append(tags, clip(tag, maxName))
-		}
-		a.add(CacheOtherTagsKey, tags)
+		a.add(CacheOtherTagsKey, clipAll(c.OtherTags, maxName))
 	}
 	if !c.RemovedAt.IsZero() {
 		a.add(CacheRemovedAtKey, c.RemovedAt.UTC().Format(time.RFC3339Nano))
 	}
 	if len(c.Platforms) > 0 {
-		a.add(CachePlatformsKey, c.Platforms)
+		a.add(CachePlatformsKey, clipAll(c.Platforms, maxName))
 	}
 	if c.AvailableBytes > 0 || c.UsedRatio > 0 { // one of them is where they are known
 		a.add(CacheFSAvailableKey, c.AvailableBytes)
@@ -59,11 +55,13 @@ func (a *attributes) evidence(c incident.Change, uid string) {
 		a.name(LogRecordUIDKey, uid)
 		return
 	}
+	cut := at.Truncated || len(at.Lines) > MaxOriginal
 	if at.Failure != nil {
 		a.text(ExceptionMessageKey, at.Failure.Text, maxText)
+		cut = cut || len(at.Failure.Text) > maxText
 	}
 	a.text(LogRecordOriginalKey, at.Lines, MaxOriginal)
-	if at.Truncated || len(at.Lines) > MaxOriginal {
+	if cut {
 		a.add(TruncatedKey, true)
 	}
 	a.name(LogRecordUIDKey, uid)
@@ -157,7 +155,7 @@ func (a *attributes) image(c incident.Change) {
 	repository, tag, digest := splitRef(ref)
 	a.name(ImageNameKey, repository)
 	if tag != "" {
-		a.add(ImageTagsKey, []string{tag})
+		a.add(ImageTagsKey, []string{clip(tag, maxName)})
 	}
 	a.name(ImageRefKey, ref)
 	a.name(ImageTagKey, tag)

@@ -78,13 +78,16 @@ func (e *Exporter) keepDue() (at time.Time, ok bool) {
 	return at, true
 }
 
-// store appends all that is in memory to the store. What the sink has of it goes on, and
-// counts as given by the store, which its verdict then settles.
+// maxStoreBytes bounds the records of one Append, which are encoded together in memory.
+const maxStoreBytes = 1 << 20
+
+// store appends the oldest records in memory to the store, all that the sink has among
+// them. Those go on, and count as given by the store, which the sink's verdict then settles.
 func (e *Exporter) store() {
 	e.handing <- struct{}{}
 	defer func() { <-e.handing }()
 	e.mu.Lock()
-	items, inflight := e.queue.all(), e.queue.inflight
+	items, inflight := e.queue.oldest(maxStoreBytes), e.queue.inflight
 	e.keeping = len(items) > 0
 	e.mu.Unlock()
 	if len(items) == 0 {
@@ -140,17 +143,21 @@ func (e *Exporter) keptNothing(err error) {
 	}
 }
 
-// keepRest stores what is left when the exporter ends. It returns what could not be.
+// keepRest stores what is left when the exporter ends. It returns what could not be stored.
 func (e *Exporter) keepRest(rest []*item) []*item {
-	if e.cfg.Store == nil || len(rest) == 0 {
+	if e.cfg.Store == nil {
 		return rest
 	}
-	if err := e.cfg.Store.Append(recordsOf(rest), 0); err != nil {
-		e.cfg.Log.Error("records cannot be stored", slog.Any("error", err))
-		return rest
-	}
-	for _, it := range rest {
-		it.settle(true)
+	for len(rest) > 0 {
+		some := rest[:fitting(rest, 0, maxStoreBytes)]
+		if err := e.cfg.Store.Append(recordsOf(some), 0); err != nil {
+			e.cfg.Log.Error("records cannot be stored", slog.Any("error", err))
+			return rest
+		}
+		for _, it := range some {
+			it.settle(true)
+		}
+		rest = rest[len(some):]
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ func NodeCache(s CacheState, node string, at time.Time) Record {
 		a.add(ImageFSInodesFreeKey, int64(s.InodesFree))
 	}
 	r.Attributes = a
+	fit(&r)
 	return r
 }
 

@@ -47,8 +47,23 @@ func (q *queue) shrink(records, bytes int) []*item {
 	return q.remove(q.inflight, n)
 }
 
-// all are the items, oldest first; they stay.
-func (q *queue) all() []*item { return slices.Clone(q.items) }
+// oldest returns the items in flight and after them the oldest others, of about that many
+// bytes together. They stay in the queue.
+func (q *queue) oldest(bytes int) []*item {
+	return slices.Clone(q.items[:fitting(q.items, q.inflight, bytes)])
+}
+
+// fitting is how many of the first items take no more bytes together, but at least the
+// number that is given, and one if there is any.
+func fitting(items []*item, least, bytes int) int {
+	size := 0
+	for n, it := range items {
+		if size += it.size; size > bytes && n >= max(least, 1) {
+			return n
+		}
+	}
+	return len(items)
+}
 
 // beginsWith reports whether it is the oldest item.
 func (q *queue) beginsWith(it *item) bool { return len(q.items) > 0 && q.items[0] == it }

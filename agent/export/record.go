@@ -42,6 +42,7 @@ func FromChange(c incident.Change, node string) Record {
 	a.pods(c, pods)
 	a.incident(c)
 	r.Attributes = a
+	fit(&r)
 	return r
 }
 
@@ -65,6 +66,7 @@ func DataLoss(loss logtail.Loss, node string, at time.Time) Record {
 	a.nonzero(LossCountKey, loss.Count)
 	a.nonzero(LossBytesKey, loss.Bytes)
 	r.Attributes = a
+	fit(&r)
 	return r
 }
 
