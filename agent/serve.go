@@ -115,13 +115,15 @@ func sourceLoop(s logtail.Status, poll time.Duration) debug.Loop {
 	return debug.Loop{Name: s.Name, LastTurn: s.LastTurn, MaxAge: sourceTurn + logtail.Stretch*poll}
 }
 
-// ready reports whether a source is being read and the receiver is not
-// misconfigured.
+// ready reports whether a source is being read and the receivers are not misconfigured.
 func (a *Agent) ready() (ok bool, why string) {
 	if ok, why := readable(a.sources.status()); !ok {
 		return false, why
 	}
-	return a.exporter.Ready()
+	if ok, why := a.exporter.Ready(); !ok {
+		return false, why
+	}
+	return a.telemetry.Ready()
 }
 
 // readable says in one sentence why nothing at all can be read.

@@ -229,9 +229,9 @@ func (e *Exporter) tell(v Verdict, wait time.Duration) {
 	log := e.cfg.Log.With(slog.String("endpoint", e.cfg.Endpoint), slog.String("answer", v.Text))
 	switch v.Outcome {
 	case Acknowledged:
-		log.Info("receiver takes records")
+		log.Info("receiver is accepting records")
 	case Misconfigured:
-		log.Error("receiver refuses everything; nothing is delivered until its address, headers or credentials are changed",
+		log.Error("receiver is misconfigured; records are kept, and none is delivered until its address, protocol, headers or credentials are changed",
 			slog.Duration("retry_in", wait))
 	default:
 		log.Warn("receiver is not available", slog.Duration("retry_in", wait))

@@ -46,6 +46,7 @@ type Provider struct {
 	provider *sdkmetric.MeterProvider
 	metrics  *Metrics
 	log      *slog.Logger
+	sent     *told // nil without a receiver
 	closers  []func() error
 }
 
@@ -95,8 +96,9 @@ func (p *Provider) otlpReader(cfg Config) (sdkmetric.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.sent = &told{Exporter: exporter, log: p.log, endpoint: e}
 	return sdkmetric.NewPeriodicReader(
-		&told{Exporter: exporter, log: p.log, endpoint: e},
+		p.sent,
 		sdkmetric.WithInterval(cfg.Interval), sdkmetric.WithTimeout(e.Timeout()),
 	), nil
 }
@@ -128,6 +130,15 @@ func (p *Provider) otlpExporter(e *endpoint.Endpoint) (sdkmetric.Exporter, error
 
 // Metrics are the instruments.
 func (p *Provider) Metrics() *Metrics { return p.metrics }
+
+// Ready reports whether the receiver is not known to be misconfigured; if it is, the
+// sentence says what to change.
+func (p *Provider) Ready() (bool, string) {
+	if p.sent == nil {
+		return true, ""
+	}
+	return p.sent.ready()
+}
 
 // Handler serves the numbers in the Prometheus text format.
 func (p *Provider) Handler() http.Handler {

@@ -2,9 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -20,20 +21,47 @@ type told struct {
 
 	log      *slog.Logger
 	endpoint *endpoint.Endpoint
-	failing  atomic.Bool
+
+	mu            sync.Mutex
+	failing       bool
+	misconfigured string // what to change; empty if nothing is known to be wrong
 }
 
 // Export implements [sdkmetric.Exporter].
 func (t *told) Export(ctx context.Context, data *metricdata.ResourceMetrics) error {
-	err := t.Exporter.Export(ctx, data)
-	if failing := err != nil; t.failing.Swap(failing) != failing {
-		if failing {
-			t.log.Warn("metrics are not taken by their receiver", "receiver", t.endpoint.Name(), "error", t.text(err))
-		} else {
-			t.log.Info("metrics are taken again", "receiver", t.endpoint.Name())
-		}
-	}
+	t.note(t.Exporter.Export(ctx, data))
 	return nil
+}
+
+// note logs a result that differs from the one before.
+func (t *told) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	failed, advice := t.failing, t.misconfigured
+	t.failing, t.misconfigured = err != nil, ""
+	if m, ok := errors.AsType[*endpoint.MismatchError](err); ok {
+		t.misconfigured = m.Advice
+	}
+	switch {
+	case t.misconfigured != "" && t.misconfigured != advice:
+		t.log.Error("metrics receiver is misconfigured; nothing is delivered until the configuration is changed",
+			"receiver", t.endpoint.Name(), "error", t.text(err))
+	case err != nil && !failed:
+		t.log.Warn("metrics are not taken by their receiver", "receiver", t.endpoint.Name(), "error", t.text(err))
+	case err == nil && failed:
+		t.log.Info("metrics are taken again", "receiver", t.endpoint.Name())
+	}
+}
+
+// ready reports whether the receiver is not known to be misconfigured; if it is, the
+// sentence says what to change.
+func (t *told) ready() (bool, string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.misconfigured != "" {
+		return false, "metrics receiver " + t.endpoint.Name() + ": " + t.misconfigured
+	}
+	return true, ""
 }
 
 // maxError bounds the text of an error, in bytes: the SDK puts the whole answer in it.

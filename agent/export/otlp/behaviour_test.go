@@ -137,7 +137,7 @@ func behavioursHTTP() []behaviour {
 		{name: "page without end", serve: handler(endless("text/html", "")), refuses: `"text/html"`, wait: time.Minute},
 		{name: "gzip bomb", serve: handler(endless("text/html", "gzip")), refuses: `"text/html"`, wait: time.Minute},
 		{name: "header without end", serve: handler(longHeader), says: "header"},
-		{name: "not HTTP", serve: talks("SSH-2.0-OpenSSH_9.9\r\n"), says: "malformed HTTP"},
+		{name: "not HTTP", serve: talks("SSH-2.0-OpenSSH_9.9\r\n"), refuses: "no HTTP server answers on this port"},
 	}
 }
 
@@ -172,7 +172,7 @@ func behavioursGRPC() []behaviour {
 		{name: "401 of a proxy", serve: handlerH2C(page(401)), refuses: "401", wait: time.Minute},
 		{name: "405 of a proxy", serve: handlerH2C(page(405)), refuses: "405", wait: time.Minute},
 		{name: "503 of a proxy", serve: handlerH2C(page(503)), says: "503"},
-		{name: "HTTP/1 only", serve: handler(page(200)), says: "HTTP/1.1"},
+		{name: "HTTP/1 only", serve: handler(page(200)), refuses: "set protocol http/protobuf"},
 	}
 }
 

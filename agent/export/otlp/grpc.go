@@ -3,6 +3,7 @@ package otlp
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -37,6 +38,9 @@ func (s *grpcSender) send(ctx context.Context, request []byte) export.Verdict {
 	var answer collogpb.ExportLogsServiceResponse
 	request = bytes.Clone(request) // the connection may read it after Invoke has returned
 	err := s.conn.Invoke(ctx, collogpb.LogsService_Export_FullMethodName, request, &answer, grpc.ForceCodecV2(codec{}))
+	if m, ok := errors.AsType[*endpoint.MismatchError](err); ok {
+		return export.Verdict{Outcome: export.Misconfigured, Text: m.Error()}
+	}
 	reply := status.Convert(err)
 	if reply.Code() == codes.OK {
 		return acknowledged(&answer, "OK")

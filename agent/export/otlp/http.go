@@ -71,6 +71,9 @@ func failed(err error) export.Verdict {
 	if p, ok := errors.AsType[*endpoint.ProxyError](err); ok && outcomeOf(p.Status) != export.Retry {
 		v.Outcome = export.Misconfigured // it has not even seen the records
 	}
+	if _, ok := errors.AsType[*endpoint.MismatchError](err); ok {
+		v.Outcome = export.Misconfigured
+	}
 	return v
 }
 
@@ -95,10 +98,6 @@ func judge(resp *http.Response, body []byte) export.Verdict {
 			}
 		}
 		return acknowledged(answer, resp.Status)
-	case export.Rejected:
-		if wantsTLS(body) {
-			v.Outcome = export.Misconfigured
-		}
 	case export.Retry:
 		v.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	case export.Misconfigured:
@@ -123,17 +122,6 @@ func outcomeOf(status int) export.Outcome {
 	default:
 		return export.Misconfigured
 	}
-}
-
-// wantsTLS reports whether a status 400 is about http in place of https, in the
-// words of Go's server, of nginx or of Apache: it is not the records that are wrong.
-func wantsTLS(body []byte) bool {
-	for _, words := range []string{"HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled"} {
-		if bytes.Contains(body, []byte(words)) {
-			return true
-		}
-	}
-	return false
 }
 
 // decodeAnswer reads the answer of an OTLP receiver: nothing at all, or its

@@ -65,6 +65,8 @@ type Endpoint struct {
 	dial    *Dialer
 	tls     *tlsFiles
 	headers *headers
+	probe   tlsProbe
+	seen    suspicion
 }
 
 // New checks cfg and reads the files it names. It connects to nothing.

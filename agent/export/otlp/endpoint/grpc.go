@@ -73,7 +73,8 @@ func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net
 // Clone implements [credentials.TransportCredentials].
 func (r renewed) Clone() credentials.TransportCredentials { return r }
 
-// withHeaders sends the headers as metadata and bounds the call.
+// withHeaders sends the headers as metadata and bounds the call. At a port that speaks another
+// protocol a call fails with a [MismatchError].
 func (e *Endpoint) withHeaders(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	md := metadata.MD{}
 	for name, values := range e.sent() {
@@ -81,7 +82,12 @@ func (e *Endpoint) withHeaders(ctx context.Context, method string, req, reply an
 	}
 	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, md), e.cfg.Timeout)
 	defer cancel()
-	return invoke(ctx, method, req, reply, cc, opts...)
+	err := invoke(ctx, method, req, reply, cc, opts...)
+	if err != nil {
+		return e.mismatchGRPC(ctx, err)
+	}
+	e.seen.clear()
+	return nil
 }
 
 func (e *Endpoint) hostPort() string {

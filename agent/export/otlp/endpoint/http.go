@@ -34,7 +34,8 @@ const (
 // Client returns an HTTP client whose every request goes to the endpoint, with
 // its headers and compression, whatever URL it was made for. Redirects are not
 // followed. The request's body must be protobuf, not compressed. Through a proxy
-// that refuses, a request fails with a [ProxyError].
+// that refuses, a request fails with a [ProxyError], at a port that speaks another protocol
+// with a [MismatchError].
 func (e *Endpoint) Client() *http.Client {
 	return &http.Client{
 		Transport:     &transport{endpoint: e, proxy: httpproxy.FromEnvironment().ProxyFunc()},
@@ -72,7 +73,16 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return t.connections().RoundTrip(out)
+	resp, err := t.connections().RoundTrip(out)
+	if err != nil {
+		proxy, _ := t.proxy(out.URL) //nolint:errcheck // it was asked before
+		return nil, t.endpoint.mismatchHTTP(req.Context(), err, proxy != nil)
+	}
+	if err := wantsTLS(resp); err != nil {
+		return nil, err
+	}
+	t.endpoint.seen.clear()
+	return resp, nil
 }
 
 // connections are made anew when a TLS file has changed.
