@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pullcause/agent/attempt"
+	"pullcause/agent/debug"
 	"pullcause/agent/detect"
 	"pullcause/agent/diagnose"
 	"pullcause/agent/enrich"
@@ -82,14 +83,14 @@ func (p *pipeline) conclude(it enrichItem, facts enrich.Facts, now time.Time) {
 	if !a.Late && !a.BackOff {
 		p.count(a, d)
 	}
-	if !a.Succeeded && !a.Late {
-		p.recent.add(a, d)
-	}
 	if a.Succeeded && !p.incidents.Has(a) {
 		it.hold.release()
 		return // nothing to tell, as of nearly all pulls
 	}
 	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, it.hold) })
+	if !a.Succeeded && !a.Late {
+		p.recent.add(debug.View(a, d, p.incidents.IDOf(a)))
+	}
 	if a.Whole || a.Succeeded || a.BackOff || a.Late {
 		it.hold.release()
 		return

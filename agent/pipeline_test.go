@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pullcause/agent/attempt"
+	"pullcause/agent/debug"
 	"pullcause/agent/detect"
 	"pullcause/agent/enrich"
 	"pullcause/agent/export"
@@ -184,8 +185,9 @@ func TestAttemptsOfAnIncident(t *testing.T) {
 		s.ends("success", ref, ref, true)
 		time.Sleep(time.Minute)
 		s.ends("another", ref, ref, false)
-		_, closed := s.all()
-		_, attempts, _ := s.incident(closed[0].ID)
+		h := history{s.pipeline}
+		closed := h.Closed(incident.Place{}, 1)
+		attempts := h.Attempts(debug.AttemptQuery{Incident: closed[0].ID, Limit: 10})
 		var got []string
 		for _, a := range attempts {
 			got = append(got, a.UID)

@@ -81,7 +81,7 @@ func everything(lines []string, now time.Time) map[string]string {
 			return
 		}
 		d := diagnose.Diagnose(a, diagnose.Facts{OS: "linux", Arch: "amd64", Cache: &diagnose.Cache{Present: true}})
-		add("debug", debug.View(a, d))
+		add("debug", debug.View(a, d, ""))
 		logger.Info("attempt", "error", a.Failure, "summary", d.Summary)
 		store.Apply(a, d, now, func(c incident.Change) { add("spool", export.FromChange(c, "node-a")) })
 	}

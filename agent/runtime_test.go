@@ -137,7 +137,7 @@ func TestManyImagesFitInMemory(t *testing.T) {
 	n.cfg.CRI.Socket = socket
 	a, stop := n.run()
 	defer stop()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(get(t, "http://"+a.DebugAddr()+"/debug/images"), "application-9999"); {
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(get(t, "http://"+a.DebugAddr()+"/debug/images?limit=10000"), "application-9999"); {
 		if time.Now().After(end) {
 			t.Fatal("the images were not listed")
 		}

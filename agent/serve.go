@@ -14,7 +14,6 @@ import (
 	"pullcause/agent/export"
 	"pullcause/agent/export/otlp/endpoint"
 	"pullcause/agent/export/spool"
-	"pullcause/agent/incident"
 	"pullcause/agent/telemetry"
 	"pullcause/logtail"
 )
@@ -37,10 +36,11 @@ func (a *Agent) serve(ctx context.Context) error {
 	if err := errors.Join(err, a.metrics.ObserveNode(a.nodeNumbers)); err != nil {
 		return err
 	}
-	public := debug.NewPublic(debug.PublicConfig{Loops: a.loops, Ready: a.ready, Metrics: a.telemetry.Handler()})
+	shedPublic, shedDebug := a.shed("public"), a.shed("debug")
+	public := debug.NewPublic(debug.PublicConfig{Loops: a.loops, Ready: a.ready, Metrics: a.telemetry.Handler(), Shed: shedPublic})
 	details := debug.NewDebug(debug.DebugConfig{
 		NodeName: a.node.Name, Version: a.version,
-		Incidents: a.pipe.all, Incident: a.pipe.incident, Attempts: a.pipe.attempts,
+		History: history{a.pipe},
 		Sources: a.sources.status, Candidates: a.sources.candidates,
 		Node:   func(ctx context.Context) any { return nodeView{a.node, a.enricher.State(ctx)} },
 		Images: a.enricher.Images, Pulls: a.enricher.Pulls, Hosts: a.enricher.HostsOf,
@@ -48,12 +48,24 @@ func (a *Agent) serve(ctx context.Context) error {
 		Delivery: func() any { return a.delivery() },
 		Config:   func() any { return a.cfg.Redacted() },
 		Loops:    a.loops, Ready: a.ready,
-		Pprof: a.cfg.Server.Debug.Pprof,
+		Pprof: a.cfg.Server.Debug.Pprof, Shed: shedDebug,
 	})
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return debug.Serve(ctx, a.public, public, a.log) })
-	group.Go(func() error { return debug.Serve(ctx, a.debug, details, a.log) })
+	group.Go(func() error {
+		return debug.Serve(ctx, debug.Server{Listener: a.public, Handler: public, Log: a.log, Shed: shedPublic})
+	})
+	group.Go(func() error {
+		return debug.Serve(ctx, debug.Server{Listener: a.debug, Handler: details, Log: a.log, Shed: shedDebug})
+	})
 	return group.Wait()
+}
+
+// shed counts the clients of a listener that were cut off or refused.
+func (a *Agent) shed(listener string) func(reason string) {
+	for _, reason := range debug.ShedReasons() {
+		a.metrics.Shed(listener, reason, 0) // the series exist from the start
+	}
+	return func(reason string) { a.metrics.Shed(listener, reason, 1) }
 }
 
 // nodeView is what /debug/node shows.
@@ -160,33 +172,4 @@ func (p *pipeline) inFlight() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.joiner.InFlight()
-}
-
-// all returns the open incidents and the last closed ones.
-func (p *pipeline) all() (open, closed []incident.Incident) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.incidents.Open(), p.incidents.Closed()
-}
-
-func (p *pipeline) attempts() []debug.Attempt {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.recent.newest()
-}
-
-// incident returns one incident and those of its attempts that are remembered.
-func (p *pipeline) incident(id string) (found incident.Incident, attempts []debug.Attempt, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	found, ok = p.incidents.Get(id)
-	if !ok {
-		return found, nil, false
-	}
-	for _, a := range p.recent.newest() {
-		if a.BelongsTo(&found) {
-			attempts = append(attempts, a)
-		}
-	}
-	return found, attempts, true
 }

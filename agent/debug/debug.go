@@ -7,9 +7,10 @@
 // anything. What is shown was written by pod authors and registries: it is
 // escaped, cut and made visible, and the page runs no script but its own.
 //
-// The JSON is in json.go and view.go, the page in page.go (its sections in
-// rows.go), incident_page.go and page/, what every request has to pass in
-// guard.go.
+// The JSON is in json.go and view.go, written by document.go and paging.go; the page in
+// page.go (its sections in rows.go), incident_page.go and page/. What every request has to
+// pass is in guard.go. What bounds the memory that clients can take is in connections.go,
+// pace.go and busy.go, and in history.go for what is shown.
 package debug
 
 import (
@@ -20,7 +21,6 @@ import (
 
 	"pullcause/agent/enrich"
 	"pullcause/agent/enrich/hostconf"
-	"pullcause/agent/incident"
 	"pullcause/logtail"
 )
 
@@ -30,14 +30,8 @@ import (
 type DebugConfig struct {
 	// NodeName and Version stand on the page.
 	NodeName, Version string
-	// Incidents returns the open incidents and the last closed ones, each the
-	// one heard of last first.
-	Incidents func() (open, closed []incident.Incident)
-	// Incident returns one of them with its attempts, the newest first, as far
-	// as both are remembered.
-	Incident func(id string) (incident.Incident, []Attempt, bool)
-	// Attempts returns the last failed attempts, the newest first.
-	Attempts func() []Attempt
+	// History has the incidents and attempts.
+	History History
 	// Sources returns the logs that are read, Candidates all places where there could
 	// be one.
 	Sources    func() []logtail.Status
@@ -62,6 +56,8 @@ type DebugConfig struct {
 	Ready func() (bool, string)
 	// Pprof adds /debug/pprof/.
 	Pprof bool
+	// Shed is that of [Server].
+	Shed func(reason string)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -84,7 +80,7 @@ func NewDebug(cfg DebugConfig) http.Handler {
 	if cfg.Pprof {
 		addPprof(mux)
 	}
-	return guard(d.pages.policy, hostCheck(mux))
+	return guard(d.pages.policy, hostCheck(limited(maxDetails, mux, orNothing(cfg.Shed))))
 }
 
 // debugHandler answers the requests of the debug endpoint.
@@ -101,13 +97,13 @@ type endpoint struct {
 
 func (d *debugHandler) endpoints() []endpoint {
 	return []endpoint{
-		{"/debug/incidents", "images that cannot be pulled, and the last that could not; ?limit=N of each", d.incidents},
-		{"/debug/incidents/{id}", "one of them, with its attempts and their log lines", d.incident},
+		{"/debug/incidents", "images that cannot be pulled, then the last that could not, the newest of each first; ?limit=N&state=open|closed", d.incidents},
+		{"/debug/incidents/{id}", "one of them, with its attempts and their log lines, the newest first; ?limit=N", d.incident},
 		{"/debug/attempts", "the last failed attempts, the newest first; ?limit=N", d.attempts},
-		{"/debug/sources", "the logs that are read, how far, and what was found at each place where there could be one", d.sources},
+		{"/debug/sources", "the logs that are read, how far, and what was found at each place where there could be one; ?limit=N", d.sources},
 		{"/debug/delivery", "the receiver's last answer, and what waits for it", d.value(d.cfg.Delivery)},
-		{"/debug/pulls", "pulls in flight, the oldest first, and how far they have come", d.pulls},
-		{"/debug/images", "images on the node, and names that were removed; ?limit=N of each", d.images},
+		{"/debug/pulls", "pulls in flight, the oldest first, and how far they have come; ?limit=N", d.pulls},
+		{"/debug/images", "images on the node by name, and names that were removed; ?limit=N", d.images},
 		{"/debug/node", "the machine, its runtime and what that answers, and the image filesystem", d.node},
 		{"/debug/config", "the effective configuration, secrets masked", d.value(d.cfg.Config)},
 	}

@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,7 +60,7 @@ func failed() debug.Attempt {
 		},
 		Pods: pods(), Attribution: attempt.ByKubelet, Bytes: 2048, Duration: 1312 * time.Millisecond,
 		Lines: "first line\n\tsecond <line>", Truncated: true,
-	}, limited())
+	}, limited(), "7f3a90c1d2e4b5a6")
 }
 
 func opened() incident.Incident {
@@ -100,6 +102,10 @@ type world struct {
 	pulls        []enrich.Pull
 	hosts        hostconf.List
 	runtime      enrich.Runtime
+
+	shed func(reason string)
+	mu   sync.Mutex
+	most int // incidents asked for at once
 }
 
 func outage() *world {
@@ -133,10 +139,8 @@ func outage() *world {
 func (w *world) handler() http.Handler {
 	return debug.NewDebug(debug.DebugConfig{
 		NodeName: w.node, Version: "1.2.3",
-		Incidents: func() (open, closed []incident.Incident) { return w.open, w.closed },
-		Incident:  w.incident,
-		Attempts:  func() []debug.Attempt { return w.attempts },
-		Sources:   func() []logtail.Status { return w.sources },
+		History: w,
+		Sources: func() []logtail.Status { return w.sources },
 		Candidates: func() []logtail.Candidate {
 			if len(w.sources) == 0 {
 				return nil
@@ -156,25 +160,73 @@ func (w *world) handler() http.Handler {
 		Loops:    func() []debug.Loop { return w.loops },
 		Ready:    func() (bool, string) { return w.notReady == "", w.notReady },
 		Pprof:    w.pprof,
+		Shed:     w.shed,
 		Now:      func() time.Time { return now },
 	})
 }
 
-func (w *world) incident(id string) (incident.Incident, []debug.Attempt, bool) {
+func (w *world) Totals() debug.Totals {
+	return debug.Totals{Open: len(w.open), Closed: len(w.closed), Attempts: len(w.attempts)}
+}
+
+func (w *world) Open(after incident.Place, n int) []debug.Incident {
+	return w.behind(w.open, after, n)
+}
+
+func (w *world) Closed(after incident.Place, n int) []debug.Incident {
+	return w.behind(w.closed, after, n)
+}
+
+// behind takes a list to be in its order.
+func (w *world) behind(list []incident.Incident, after incident.Place, n int) []debug.Incident {
+	from := 1 + slices.IndexFunc(list, func(i incident.Incident) bool { return i.ID == after.ID && i.Place().At.Equal(after.At) })
+	var found []debug.Incident
+	for _, i := range list[from:min(from+n, len(list))] {
+		found = append(found, w.withStatus(i))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.most = max(w.most, len(found))
+	return found
+}
+
+func (w *world) withStatus(i incident.Incident) debug.Incident {
+	found := debug.Incident{Incident: i}
+	if a := w.Attempts(debug.AttemptQuery{Incident: i.ID, NoBackOffs: true, Limit: 1}); len(a) > 0 {
+		found.HTTPStatus = a[0].HTTPStatus
+	}
+	return found
+}
+
+func (w *world) Find(id string) (debug.Incident, bool) {
 	for _, list := range [][]incident.Incident{w.open, w.closed} {
 		for _, i := range list {
 			if i.ID == id {
-				var attempts []debug.Attempt
-				for _, a := range w.attempts {
-					if a.Image == i.Image {
-						attempts = append(attempts, a)
-					}
-				}
-				return i, attempts, true
+				return w.withStatus(i), true
 			}
 		}
 	}
-	return incident.Incident{}, nil, false
+	return debug.Incident{}, false
+}
+
+func (w *world) Groups() map[incident.Group]int {
+	groups := map[incident.Group]int{}
+	for _, i := range w.open {
+		groups[incident.Group{Cause: i.Diagnosis.Cause, Detail: i.Diagnosis.Detail, Registry: i.Registry}]++
+	}
+	return groups
+}
+
+// Attempts numbers them from the oldest, which is the last.
+func (w *world) Attempts(q debug.AttemptQuery) []debug.Attempt {
+	var found []debug.Attempt
+	for n, a := range w.attempts {
+		a.Number = int64(len(w.attempts) - n)
+		if (q.Incident == "" || a.Incident == q.Incident) && !(q.NoBackOffs && a.BackOff) && (q.Before == 0 || a.Number < q.Before) && len(found) < q.Limit {
+			found = append(found, a)
+		}
+	}
+	return found
 }
 
 // ask sends a request that arrives over loopback.

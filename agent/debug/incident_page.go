@@ -35,7 +35,7 @@ type incidentPage struct {
 	PodsMore int
 	WhosePod string
 	Attempts []evidence
-	More     int // attempts that are not shown
+	More     bool // there are attempts that are not shown
 }
 
 // story is the incident's life so far.
@@ -48,7 +48,7 @@ type story struct {
 }
 
 func (d *debugHandler) incidentPage(w http.ResponseWriter, r *http.Request) {
-	i, attempts, ok := d.cfg.Incident(r.PathValue("id"))
+	i, ok := d.cfg.History.Find(r.PathValue("id"))
 	if !ok {
 		p := &incidentPage{page: d.page("Incident not remembered on " + short(d.cfg.NodeName))}
 		d.render(w, http.StatusNotFound, "incident.html", p)
@@ -56,26 +56,26 @@ func (d *debugHandler) incidentPage(w http.ResponseWriter, r *http.Request) {
 	}
 	image := visible(cmp.Or(i.Image, i.Ref, "An image that no line names"), maxLong)
 	p := &incidentPage{page: d.page(short(image) + " on " + short(d.cfg.NodeName)), Found: true, ID: i.ID, Image: image}
-	p.tell(&i, remember(attempts).status(&i))
-	p.who(&i, attempts)
+	p.tell(&i)
+	shown := d.cfg.History.Attempts(AttemptQuery{Incident: i.ID, Limit: maxIncidentAttempts + 1})
+	newest := d.cfg.History.Attempts(AttemptQuery{Incident: i.ID, NoBackOffs: true, Limit: 1})
+	if len(newest) == 0 {
+		newest = shown[:min(len(shown), 1)]
+	}
+	p.who(&i.Incident, newest)
 	if i.Registry != "" {
 		p.Config = configOf(d.cfg.Hosts(i.Registry))
 	}
-	for n := range attempts[:min(len(attempts), maxIncidentAttempts)] {
-		e := p.evidence(&attempts[n])
-		e.First = n == newestPull(attempts)
-		p.Attempts = append(p.Attempts, e)
-	}
-	p.More = len(attempts) - len(p.Attempts)
+	p.addEvidence(shown)
 	d.render(w, http.StatusOK, "incident.html", p)
 }
 
 // tell fills in what is wrong and what to do.
-func (p *incidentPage) tell(i *incident.Incident, status int) {
+func (p *incidentPage) tell(i *Incident) {
 	p.Story = story{
 		Open: i.State == incident.Open, Tone: "bad", State: "Cannot be pulled",
 		Since: p.moment(i.FirstSeen), Last: p.moment(i.LastSeen), Closed: p.moment(i.ClosedAt),
-		Outage: span(i.Lasted()), Tries: count(i.Attempts, "failed attempt"),
+		Outage: span(i.Lasted()), Tries: tries(&i.Incident),
 	}
 	switch i.State {
 	case incident.StateRecovered:
@@ -84,7 +84,7 @@ func (p *incidentPage) tell(i *incident.Incident, status int) {
 		p.Story.Tone, p.Story.State = "", "Nobody tries any more"
 	}
 	d := i.Diagnosis
-	p.Cause = cell(diagnosis(d), status)
+	p.Cause = cell(diagnosis(d), i.HTTPStatus)
 	p.Remedy = visible(d.Remedy, maxLong)
 	p.Error = visible(i.LastError, maxLong)
 	p.Facts = [][2]string{
@@ -124,10 +124,18 @@ func retry(r diagnose.Retry) string {
 	}
 }
 
-// who fills in the hosts that were asked and the pods that wait.
-func (p *incidentPage) who(i *incident.Incident, attempts []Attempt) {
-	if len(attempts) > 0 {
-		newest := &attempts[newestPull(attempts)]
+// tries is how often the image was tried. An incident that a back-off has opened counts the
+// attempt before, which nobody saw.
+func tries(i *incident.Incident) string {
+	if i.Diagnosis.Cause == diagnose.BackOff {
+		return "only back-offs were seen, no attempt"
+	}
+	return count(i.Attempts, "failed attempt")
+}
+
+// who fills in the hosts that the newest attempt asked and the pods that wait.
+func (p *incidentPage) who(i *incident.Incident, newest []Attempt) {
+	for _, newest := range newest {
 		for n, h := range newest.Hosts {
 			p.Hosts = append(p.Hosts, hostRow{
 				Number: n + 1, Host: short(h.Host), Role: short(string(h.Role)), Method: short(h.Method),
@@ -143,12 +151,6 @@ func (p *incidentPage) who(i *incident.Incident, attempts []Attempt) {
 		})
 	}
 	p.PodsMore = i.PodsDropped
-}
-
-// newestPull is the index of the newest attempt at which something was tried; 0 if
-// there is none.
-func newestPull(attempts []Attempt) int {
-	return max(slices.IndexFunc(attempts, func(a Attempt) bool { return !a.BackOff }), 0)
 }
 
 // hostRow is a registry host that was asked.
@@ -180,6 +182,7 @@ func attribution(a attempt.Attribution) string {
 type evidence struct {
 	ID        string // unique on the page
 	At        moment
+	BackOff   bool // the kubelet waits; nothing was tried
 	Cause     causeCell
 	Facts     string
 	Lines     []string
@@ -187,10 +190,23 @@ type evidence struct {
 	First     bool // the one to look at
 }
 
+// addEvidence adds the newest attempts and back-offs. The newest at which something was
+// tried is shown open.
+func (p *incidentPage) addEvidence(attempts []Attempt) {
+	p.More = len(attempts) > maxIncidentAttempts
+	attempts = attempts[:min(len(attempts), maxIncidentAttempts)]
+	newest := max(slices.IndexFunc(attempts, func(a Attempt) bool { return !a.BackOff }), 0)
+	for n := range attempts {
+		e := p.evidence(&attempts[n])
+		e.First = n == newest
+		p.Attempts = append(p.Attempts, e)
+	}
+}
+
 func (p *incidentPage) evidence(a *Attempt) evidence {
 	e := evidence{
 		ID: "lines-" + strconv.Itoa(len(p.Attempts)), At: p.moment(a.Time), Cause: cell(a.Diagnosis, a.HTTPStatus),
-		Truncated: a.Truncated,
+		BackOff: a.BackOff, Truncated: a.Truncated,
 	}
 	if a.Lines != "" {
 		e.Lines = strings.Split(visible(a.Lines, maxLines), "\n")

@@ -1,17 +1,12 @@
 package debug
 
 import (
-	"bufio"
-	"fmt"
 	"iter"
 	"net/http"
-	"slices"
 	"strconv"
 
-	"pullcause/agent/enrich"
-	"pullcause/agent/enrich/hostconf"
 	"pullcause/agent/escape"
-	"pullcause/logtail"
+	"pullcause/agent/incident"
 )
 
 const (
@@ -19,7 +14,7 @@ const (
 	jsonType    = "application/json"
 )
 
-// writeJSON writes one value, indented: curl is what most will read it with.
+// writeJSON writes one small value, indented: curl is what most will read it with.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	text, err := escape.IndentedJSON(v)
 	if err != nil {
@@ -38,141 +33,134 @@ func writeError(w http.ResponseWriter, status int, text string) {
 	}{text, status})
 }
 
-// document writes a JSON object of lists with one element on each line, each
-// made when it is its turn: ten thousand incidents are never in memory at once.
-type document struct {
-	w *bufio.Writer
-	// next stands before the next member.
-	next string
-}
-
-func newDocument(w http.ResponseWriter) *document {
-	w.Header().Set(contentType, jsonType)
-	return &document{w: bufio.NewWriter(w), next: "{"}
-}
-
-func (d *document) member(name string) {
-	fmt.Fprintf(d.w, "%s%q:", d.next, name)
-	d.next = ","
-}
-
-func (d *document) number(name string, n int) { d.value(name, n) }
-
-// value writes a number, a time or the like.
-func (d *document) value(name string, v any) {
-	text, err := escape.JSON(v)
-	if err != nil {
-		return // of these it cannot fail
-	}
-	d.member(name)
-	d.w.Write(text)
-}
-
-// list writes the elements up to limit; elements are marshalled one by one.
-func list[T any](d *document, name string, limit int, elements iter.Seq[T]) {
-	d.member(name)
-	separator := "[\n"
-	for e := range elements {
-		if limit--; limit < 0 {
-			break
-		}
-		text, err := escape.JSON(e)
-		if err != nil {
-			continue // strings, numbers and times: they cannot fail
-		}
-		d.w.WriteString(separator)
-		d.w.Write(text)
-		separator = ",\n"
-	}
-	if separator == "[\n" {
-		d.w.WriteString("[]")
-		return
-	}
-	d.w.WriteString("\n]")
-}
-
-func (d *document) end() {
-	d.w.WriteString("}\n")
-	d.w.Flush() //nolint:errcheck // the client is gone: nobody to tell
-}
-
-// maxLimit is more than any list has.
-const maxLimit = 1_000_000
-
-// limit reads ?limit=N; without it all are meant. It answers a wrong one itself.
-func limit(w http.ResponseWriter, r *http.Request) (n int, ok bool) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return maxLimit, true
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > maxLimit {
-		writeError(w, http.StatusBadRequest, fmt.Sprintf("limit takes a number from 0 to %d", maxLimit))
-		return 0, false
-	}
-	return n, true
-}
-
+// incidents writes the open incidents, then the closed ones.
 func (d *debugHandler) incidents(w http.ResponseWriter, r *http.Request) {
-	n, ok := limit(w, r)
+	p, ok := readPaging(w, r)
 	if !ok {
 		return
 	}
-	open, closed := d.cfg.Incidents()
-	known := remember(d.cfg.Attempts())
+	begin, ok := parseCursor(after(r))
+	if !ok {
+		wrongAfter(w)
+		return
+	}
+	switch p.state = r.URL.Query().Get("state"); p.state {
+	case "", stateOpen, stateClosed:
+	default:
+		writeError(w, http.StatusBadRequest, "state takes open or closed; without it both are meant")
+		return
+	}
+	totals := d.cfg.History.Totals()
 	doc := newDocument(w)
-	doc.number("open_total", len(open))
-	doc.number("closed_total", len(closed))
-	list(doc, "open", n, known.views(open))
-	list(doc, "closed", n, known.views(closed))
-	doc.end()
+	doc.value("open_total", totals.Open)
+	doc.value("closed_total", totals.Closed)
+	for _, l := range []struct {
+		name string
+		read func(incident.Place, int) []Incident
+	}{{stateOpen, d.cfg.History.Open}, {stateClosed, d.cfg.History.Closed}} {
+		elements := incidentsFrom(begin.placeIn(l.name), l.read)
+		if p.state != "" && p.state != l.name || begin.list == stateClosed && l.name == stateOpen {
+			elements = func(func(Incident) bool) {}
+		}
+		list(doc, p, l.name, views(elements), func(i *incidentView) string { return cursor{l.name, i.place}.String() })
+	}
+	p.end(doc)
 }
 
+// placeIn is where to begin in one of the lists.
+func (c cursor) placeIn(list string) incident.Place {
+	if c.list == list {
+		return c.place
+	}
+	return incident.Place{}
+}
+
+// views makes the JSON form of incidents, one after the other.
+func views(incidents iter.Seq[Incident]) iter.Seq[incidentView] {
+	return func(yield func(incidentView) bool) {
+		for i := range incidents {
+			if !yield(viewIncident(&i)) {
+				return
+			}
+		}
+	}
+}
+
+// incident writes one incident and its attempts.
 func (d *debugHandler) incident(w http.ResponseWriter, r *http.Request) {
-	i, attempts, ok := d.cfg.Incident(r.PathValue("id"))
+	i, ok := d.cfg.History.Find(r.PathValue("id"))
 	if !ok {
 		writeError(w, http.StatusNotFound, "no such incident; GET /debug/incidents lists those that are remembered")
 		return
 	}
-	var hosts *hostconf.List
-	if i.Registry != "" {
-		list := d.cfg.Hosts(i.Registry)
-		hosts = &list
-	}
-	writeJSON(w, http.StatusOK, struct {
-		Incident incidentView   `json:"incident"`
-		Attempts []Attempt      `json:"recent_attempts"`
-		Hosts    *hostconf.List `json:"registry_configuration,omitempty"`
-	}{viewIncident(&i, remember(attempts).status(&i)), append([]Attempt{}, attempts...), hosts})
-}
-
-func (d *debugHandler) attempts(w http.ResponseWriter, r *http.Request) {
-	n, ok := limit(w, r)
+	p, before, ok := readAttemptPaging(w, r)
 	if !ok {
 		return
 	}
-	attempts := d.cfg.Attempts()
 	doc := newDocument(w)
-	doc.number("attempts_total", len(attempts))
-	list(doc, "attempts", n, slices.Values(attempts))
-	doc.end()
+	doc.value("incident", viewIncident(&i))
+	if i.Registry != "" {
+		doc.value("registry_configuration", d.cfg.Hosts(i.Registry))
+	}
+	d.listAttempts(doc, p, "recent_attempts", AttemptQuery{Incident: i.ID, Before: before})
 }
 
-func (d *debugHandler) sources(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, struct {
-		Sources    []logtail.Status    `json:"sources"`
-		Candidates []logtail.Candidate `json:"candidates"`
-	}{append([]logtail.Status{}, d.cfg.Sources()...), append([]logtail.Candidate{}, d.cfg.Candidates()...)})
+func (d *debugHandler) attempts(w http.ResponseWriter, r *http.Request) {
+	p, before, ok := readAttemptPaging(w, r)
+	if !ok {
+		return
+	}
+	doc := newDocument(w)
+	doc.value("attempts_total", d.cfg.History.Totals().Attempts)
+	d.listAttempts(doc, p, "attempts", AttemptQuery{Before: before})
 }
 
-func (d *debugHandler) pulls(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, struct {
-		Pulls []enrich.Pull `json:"pulls"`
-	}{append([]enrich.Pull{}, d.cfg.Pulls()...)})
+// readAttemptPaging is readPaging where ?after= is the number of an attempt.
+func readAttemptPaging(w http.ResponseWriter, r *http.Request) (p *paging, before int64, ok bool) {
+	if p, ok = readPaging(w, r); !ok || after(r) == "" {
+		return p, 0, ok
+	}
+	before, err := strconv.ParseInt(after(r), 10, 64)
+	if err != nil || before <= 0 {
+		wrongAfter(w)
+		return nil, 0, false
+	}
+	return p, before, true
+}
+
+func (d *debugHandler) listAttempts(doc *document, p *paging, name string, q AttemptQuery) {
+	list(doc, p, name, attemptsFrom(q, d.cfg.History.Attempts), func(a *Attempt) string { return strconv.FormatInt(a.Number, 10) })
+	p.end(doc)
+}
+
+func (d *debugHandler) sources(w http.ResponseWriter, r *http.Request) {
+	p, ok := readNumbered(w, r)
+	if !ok {
+		return
+	}
+	sources, candidates := d.cfg.Sources(), d.cfg.Candidates()
+	doc := newDocument(w)
+	doc.value("sources_total", len(sources))
+	doc.value("candidates_total", len(candidates))
+	values(doc, p, "sources", sources)
+	values(doc, p, "candidates", candidates)
+	p.end(doc)
+}
+
+func (d *debugHandler) pulls(w http.ResponseWriter, r *http.Request) {
+	p, ok := readNumbered(w, r)
+	if !ok {
+		return
+	}
+	pulls := d.cfg.Pulls()
+	doc := newDocument(w)
+	doc.value("pulls_total", len(pulls))
+	values(doc, p, "pulls", pulls)
+	p.end(doc)
 }
 
 func (d *debugHandler) images(w http.ResponseWriter, r *http.Request) {
-	n, ok := limit(w, r)
+	p, ok := readNumbered(w, r)
 	if !ok {
 		return
 	}
@@ -180,12 +168,12 @@ func (d *debugHandler) images(w http.ResponseWriter, r *http.Request) {
 	doc := newDocument(w)
 	doc.value("known", !all.AsOf.IsZero())
 	doc.value("as_of", all.AsOf.UTC())
-	doc.number("images_total", len(all.Images))
+	doc.value("images_total", len(all.Images))
 	doc.value("bytes_total", all.Bytes)
-	doc.number("removed_total", len(all.Removed))
-	list(doc, "images", n, slices.Values(all.Images))
-	list(doc, "removed", n, slices.Values(all.Removed))
-	doc.end()
+	doc.value("removed_total", len(all.Removed))
+	values(doc, p, "images", all.Images)
+	values(doc, p, "removed", all.Removed)
+	p.end(doc)
 }
 
 func (d *debugHandler) node(w http.ResponseWriter, r *http.Request) {

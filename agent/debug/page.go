@@ -1,7 +1,7 @@
 package debug
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"crypto/sha256"
 	"embed"
@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"pullcause/agent/diagnose"
 	"pullcause/agent/incident"
 	"pullcause/logtail"
 )
@@ -26,6 +25,7 @@ const (
 	maxClosedRows  = 10
 	maxAttemptRows = 25
 	maxPullRows    = 25
+	maxSourceRows  = 100
 	maxGroups      = 6
 )
 
@@ -81,16 +81,16 @@ func (d *debugHandler) page(title string) page {
 	return p
 }
 
-// render writes a page whole or not at all.
+// render writes a page as its client reads it. A page that cannot be finished is cut off,
+// so that nobody takes it for whole.
 func (d *debugHandler) render(w http.ResponseWriter, status int, name string, data any) {
-	var b bytes.Buffer
-	if err := d.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
-		writeError(w, http.StatusInternalServerError, "write page: "+err.Error())
-		return
-	}
 	w.Header().Set(contentType, "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(b.Bytes())
+	b := bufio.NewWriterSize(w, documentBuffer)
+	if err := d.pages.templates.ExecuteTemplate(b, name, data); err != nil {
+		panic(http.ErrAbortHandler) // the client is gone; the templates are tested
+	}
+	b.Flush() //nolint:errcheck // the client is gone: nobody to tell
 }
 
 // indexPage is the page at /.
@@ -108,46 +108,42 @@ type indexPage struct {
 	PullsMore int
 	NodeRow   nodeRow
 	Sources   []sourceRow
-	Delivery  *deliveryRow
+	// SourcesMore is how many more there are.
+	SourcesMore int
+	Delivery    *deliveryRow
 	// TryCommand makes a pull fail on this node.
 	TryCommand string
 }
 
 func (d *debugHandler) index(w http.ResponseWriter, _ *http.Request) {
-	open, closed := d.cfg.Incidents()
-	attempts := d.cfg.Attempts()
+	history := d.cfg.History
+	total := history.Totals().Open
 	sources := d.cfg.Sources()
 	p := &indexPage{page: d.page(""), TryCommand: tryCommand(d.cfg.NodeName)}
-	p.Headline, p.Tone = headline(len(open), sources, p.Node)
+	p.Headline, p.Tone = headline(total, sources, p.Node)
 	p.Title = p.Headline
 	p.Warnings = d.warnings()
-	p.Groups = groups(open)
+	if total > fewIncidents {
+		p.Groups = groups(history.Groups())
+	}
 
-	known := remember(attempts)
-	newestFirst(open)
-	p.Open = p.incidentRows(open[:min(len(open), maxOpenRows)], known)
-	if more := len(open) - len(p.Open); more > 0 {
+	p.Open = p.incidentRows(history.Open(incident.Place{}, maxOpenRows))
+	if more := total - len(p.Open); more > 0 {
 		p.OpenMore = comma(more)
 	}
-	p.Closed = p.incidentRows(closed[:min(len(closed), maxClosedRows)], known)
-	p.Attempts = p.attemptRows(attempts[:min(len(attempts), maxAttemptRows)], open, closed)
+	p.Closed = p.incidentRows(history.Closed(incident.Place{}, maxClosedRows))
+	p.Attempts = p.attemptRows(history.Attempts(AttemptQuery{NoBackOffs: true, Limit: maxAttemptRows}))
 	pulls := d.cfg.Pulls()
 	p.Pulls = p.pullRows(pulls[:min(len(pulls), maxPullRows)])
 	p.PullsMore = len(pulls) - len(p.Pulls)
 	report, listed := d.cfg.Cache()
 	p.NodeRow = p.nodeRow(d.cfg.Runtime(), report, listed)
-	for _, s := range sources {
+	p.SourcesMore = max(len(sources)-maxSourceRows, 0)
+	for _, s := range sources[:len(sources)-p.SourcesMore] {
 		p.Sources = append(p.Sources, p.sourceRow(s))
 	}
 	p.Delivery = p.deliveryRow(d.cfg.Delivery())
 	d.render(w, http.StatusOK, "index.html", p)
-}
-
-// newestFirst keeps the rows from changing places each time a pull is tried.
-func newestFirst(incidents []incident.Incident) {
-	slices.SortFunc(incidents, func(a, b incident.Incident) int {
-		return cmp.Or(b.FirstSeen.Compare(a.FirstSeen), cmp.Compare(a.ID, b.ID))
-	})
 }
 
 // headline says in one sentence how things are.
@@ -181,24 +177,14 @@ type group struct {
 	count                           int
 }
 
-// groups sums up a storm, the largest group first. A few incidents need none.
-func groups(open []incident.Incident) []group {
-	const few = 5
-	if len(open) <= few {
-		return nil
-	}
-	type key struct {
-		cause            diagnose.Cause
-		detail, registry string
-	}
-	counts := make(map[key]int)
-	for n := range open {
-		i := &open[n]
-		counts[key{i.Diagnosis.Cause, i.Diagnosis.Detail, i.Registry}]++
-	}
+// fewIncidents need no groups.
+const fewIncidents = 5
+
+// groups sums up a storm, the largest group first.
+func groups(counts map[incident.Group]int) []group {
 	all := make([]group, 0, len(counts))
 	for k, n := range counts {
-		all = append(all, group{string(k.cause), short(k.detail), short(k.registry), comma(n), n})
+		all = append(all, group{string(k.Cause), short(k.Detail), short(k.Registry), comma(n), n})
 	}
 	slices.SortFunc(all, func(a, b group) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.Cause, b.Cause),

@@ -133,7 +133,7 @@ No. | Host | Role | May | Where it says so
 Namespace | Pod | Container | Kind | State
 shop | web-0 | app | container | ErrImagePull
 The kubelet named them.
-## Attempts and their log lines
+## Attempts and back-offs, with their log lines
 2026-11-24 04:52:20 UTC rate_limited · docker_hub · HTTP 429 , gRPC Unknown, took 1.312s, 2.0 KiB read
 first line second <line>
 Cut off here; the log has the rest.
@@ -152,7 +152,7 @@ Confidence: likely: inferred from the shape of the error
 Trying again: may help
 ## Pods that wait
 No line names a pod. Only the kubelet's log does, and the runtime's where the pause image fails: see that the kubelet's log is among those that are read.
-## Attempts and their log lines
+## Attempts and back-offs, with their log lines
 The attempts of this incident are no longer remembered.
 This incident as JSON
 JSON: incidents attempts pulls images sources delivery node config pullcause 1.2.3
@@ -288,7 +288,7 @@ func TestHostileText(t *testing.T) {
 		UID: evil, Image: long, Program: evil, End: now, Reason: evil, Attribution: evil, Lines: long, Pods: i.Pods,
 		Failure: &detect.Failure{Text: long, GRPCCode: evil},
 		Hosts:   []detect.Host{{Host: long, Role: evil, Method: evil, URL: "javascript:alert(1)", Error: evil}},
-	}, i.Diagnosis)
+	}, i.Diagnosis, i.ID)
 	w.open, w.attempts, w.node, w.notReady = []incident.Incident{i}, []debug.Attempt{a}, evil, evil
 	w.sources = []logtail.Status{{Path: long, Program: evil, State: evil, Error: evil}}
 	w.delivery = map[string]any{"endpoint": evil, "outcome": evil, "answer": long}

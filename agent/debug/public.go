@@ -16,6 +16,8 @@ type PublicConfig struct {
 	Ready func() (bool, string)
 	// Metrics answers /metrics.
 	Metrics http.Handler
+	// Shed is that of [Server].
+	Shed func(reason string)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -39,7 +41,7 @@ func NewPublic(cfg PublicConfig) http.Handler {
 	started := cfg.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", notFound("no such path; there are /healthz, /readyz and /metrics"))
-	mux.Handle("/metrics", get(cfg.Metrics.ServeHTTP))
+	mux.Handle("/metrics", limited(maxScrapes, get(cfg.Metrics.ServeHTTP), orNothing(cfg.Shed)))
 	mux.Handle("/healthz", get(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, strings.Join(stuck(cfg.Loops(), started, cfg.Now()), "\n"))
 	}))

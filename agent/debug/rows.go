@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pullcause/agent/attempt"
+	"pullcause/agent/diagnose"
 	"pullcause/agent/export"
 	"pullcause/agent/incident"
 	"pullcause/logtail"
@@ -45,22 +46,30 @@ type incidentRow struct {
 	Recovered bool
 }
 
-func (p *page) incidentRows(incidents []incident.Incident, known memory) []incidentRow {
+func (p *page) incidentRows(incidents []Incident) []incidentRow {
 	rows := make([]incidentRow, len(incidents))
 	for n := range incidents {
-		rows[n] = p.incidentRow(&incidents[n], known.status(&incidents[n]))
+		rows[n] = p.incidentRow(&incidents[n])
 	}
 	return rows
 }
 
-func (p *page) incidentRow(i *incident.Incident, status int) incidentRow {
+func (p *page) incidentRow(i *Incident) incidentRow {
 	return incidentRow{
-		ID: i.ID, Image: nameOf(i.Image, i.Ref), Cause: cell(diagnosis(i.Diagnosis), status),
+		ID: i.ID, Image: nameOf(i.Image, i.Ref), Cause: cell(diagnosis(i.Diagnosis), i.HTTPStatus),
 		Remedy: visible(i.Diagnosis.Remedy, maxLong), Pods: podsOf(i.Pods, i.PodsDropped, 2),
-		Attempts: comma(i.Attempts),
+		Attempts: triesShort(&i.Incident),
 		First:    p.moment(i.FirstSeen), Last: p.moment(i.LastSeen), Closed: p.moment(i.ClosedAt),
 		Outage: span(i.Lasted()), Recovered: i.State == incident.StateRecovered,
 	}
+}
+
+// triesShort is [tries] for a column of numbers.
+func triesShort(i *incident.Incident) string {
+	if i.Diagnosis.Cause == diagnose.BackOff {
+		return "–"
+	}
+	return comma(i.Attempts)
 }
 
 // nameOf is an image in a list. The first digits of a digest do there.
@@ -108,30 +117,17 @@ type attemptRow struct {
 	Source      string
 }
 
-func (p *page) attemptRows(attempts []Attempt, incidents ...[]incident.Incident) []attemptRow {
+func (p *page) attemptRows(attempts []Attempt) []attemptRow {
 	rows := make([]attemptRow, len(attempts))
 	for n := range attempts {
 		a := &attempts[n]
 		rows[n] = attemptRow{
 			Time: a.Time.UTC().Format(time.TimeOnly), At: p.moment(a.Time),
 			Image: nameOf(a.Image, a.Ref), Cause: cell(a.Diagnosis, a.HTTPStatus),
-			Pods: podsOf(a.Pods, 0, 1), Source: short(a.Source), Incident: incidentOf(a, incidents),
+			Pods: podsOf(a.Pods, 0, 1), Source: short(a.Source), Incident: a.Incident,
 		}
 	}
 	return rows
-}
-
-// incidentOf is the id of the incident that an attempt belongs to; empty if
-// that is forgotten.
-func incidentOf(a *Attempt, incidents [][]incident.Incident) string {
-	for _, list := range incidents {
-		for n := range list {
-			if a.BelongsTo(&list[n]) {
-				return list[n].ID
-			}
-		}
-	}
-	return ""
 }
 
 // sourceRow is one log in a table.

@@ -1,8 +1,6 @@
 package debug
 
 import (
-	"cmp"
-	"iter"
 	"time"
 
 	"pullcause/agent/attempt"
@@ -32,7 +30,11 @@ type cacheView struct {
 // Attempt is one failed attempt in JSON. Facts that are not known are left out;
 // the lists are always there.
 type Attempt struct {
-	UID string `json:"uid"`
+	// Number is the attempt's place in the order in which attempts were diagnosed.
+	Number int64  `json:"-"`
+	UID    string `json:"uid"`
+	// Incident is the id of the one that it belongs to; empty if there is none.
+	Incident string `json:"incident,omitempty"`
 	// Time is when the runtime or the kubelet told of the end.
 	Time     time.Time `json:"time"`
 	Source   string    `json:"source,omitempty"` // who told: containerd, kubelet, crio, dockerd
@@ -56,10 +58,10 @@ type Attempt struct {
 	Truncated bool   `json:"truncated,omitempty"`
 }
 
-// View makes the JSON form of a failed attempt and its diagnosis.
-func View(a attempt.Attempt, d diagnose.Diagnosis) Attempt {
+// View makes the JSON form of a failed attempt, its diagnosis and the id of its incident.
+func View(a attempt.Attempt, d diagnose.Diagnosis, incident string) Attempt {
 	v := Attempt{
-		UID: a.UID, Time: a.End.UTC(), Source: a.Program,
+		UID: a.UID, Incident: incident, Time: a.End.UTC(), Source: a.Program,
 		Image: a.Image, Ref: a.Ref, Registry: a.Registry,
 		Diagnosis: diagnosis(d),
 		BackOff:   a.BackOff, Reason: a.Reason,
@@ -106,55 +108,16 @@ type incidentView struct {
 	LastError   string        `json:"last_error,omitempty"`
 	Pods        []attempt.Pod `json:"pods"`
 	PodsDropped int           `json:"pods_dropped,omitempty"`
+
+	place incident.Place
 }
 
-func viewIncident(i *incident.Incident, status int) incidentView {
+func viewIncident(i *Incident) incidentView {
 	return incidentView{
 		ID: i.ID, Image: i.Image, Ref: i.Ref, Registry: i.Registry, State: i.State,
 		FirstSeen: i.FirstSeen.UTC(), LastSeen: i.LastSeen.UTC(), ClosedAt: i.ClosedAt.UTC(),
-		Attempts: i.Attempts, Diagnosis: diagnosis(i.Diagnosis), HTTPStatus: status,
+		Attempts: i.Attempts, Diagnosis: diagnosis(i.Diagnosis), HTTPStatus: i.HTTPStatus,
 		LastError: i.LastError, Pods: append([]attempt.Pod{}, i.Pods...), PodsDropped: i.PodsDropped,
+		place: i.Place(),
 	}
-}
-
-// memory finds the newest attempt that is remembered of each image.
-type memory map[string]*Attempt
-
-func remember(attempts []Attempt) memory {
-	m := make(memory)
-	for n := range attempts {
-		a := &attempts[n]
-		if key := cmp.Or(a.Ref, a.Image); key != "" && !a.BackOff && m[key] == nil {
-			m[key] = a
-		}
-	}
-	return m
-}
-
-// status is the HTTP status of the newest attempt of an incident; 0 if that had
-// none or is forgotten.
-func (m memory) status(i *incident.Incident) int {
-	a := m[cmp.Or(i.Ref, i.Image)]
-	if a == nil || !a.BelongsTo(i) {
-		return 0
-	}
-	return a.HTTPStatus
-}
-
-// views makes the JSON form of incidents, one after the other.
-func (m memory) views(incidents []incident.Incident) iter.Seq[incidentView] {
-	return func(yield func(incidentView) bool) {
-		for n := range incidents {
-			if !yield(viewIncident(&incidents[n], m.status(&incidents[n]))) {
-				return
-			}
-		}
-	}
-}
-
-// BelongsTo reports whether an attempt was made while an incident lasted. The same image
-// may be written in several ways.
-func (a *Attempt) BelongsTo(i *incident.Incident) bool {
-	return cmp.Or(a.Ref, a.Image) == cmp.Or(i.Ref, i.Image) &&
-		!a.Time.Before(i.FirstSeen) && (i.State == incident.Open || !a.Time.After(i.LastSeen))
 }

@@ -63,6 +63,7 @@ var (
 type Metrics struct {
 	attempts, failures, bytes, records metric.Int64Counter
 	lines, read, lost, suppressed      metric.Int64Counter
+	shed                               metric.Int64Counter
 	pulls, outages                     metric.Float64Histogram
 	meter                              metric.Meter
 
@@ -97,6 +98,7 @@ func newMetrics(meter metric.Meter, version string) (*Metrics, error) {
 	m.read = counter("pullcause_source_bytes_total", "Bytes that a source has passed.")
 	m.lost = counter("pullcause_lost_total", "What was dropped, skipped or cut, by reason.")
 	m.suppressed = counter("pullcause_journal_suppressed_total", "Lines that journald says to have dropped because a unit wrote too many.")
+	m.shed = counter("pullcause_http_shed_total", "Clients that were cut off or refused, by listener and reason.")
 	m.records = counter("pullcause_export_records_total", "Records by what has become of them.")
 	m.pulls = histogram("pullcause_pull_duration_seconds", "How long attempts took, by result.", pullSeconds)
 	m.outages = histogram("pullcause_incident_duration_seconds", "How long incidents lasted until recovery.", outageSeconds)
@@ -215,6 +217,11 @@ func (m *Metrics) Lost(reason string, n int64) {
 	if n > 0 {
 		m.lost.Add(context.Background(), n, m.with("reason", reason))
 	}
+}
+
+// Shed counts n clients that a listener has cut off or refused.
+func (m *Metrics) Shed(listener, reason string, n int64) {
+	m.shed.Add(context.Background(), n, m.with("listener", listener, "reason", reason))
 }
 
 // Suppressed counts n lines of a unit that journald has dropped. There are no more

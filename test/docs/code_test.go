@@ -55,6 +55,7 @@ func exposition(t *testing.T) string {
 	m.Recovered(time.Second)
 	m.Passed("journal", 1, 1)
 	m.Suppressed("containerd.service", 1)
+	m.Shed("public", "busy", 1)
 	w := httptest.NewRecorder()
 	p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	return w.Body.String()
