@@ -32,6 +32,9 @@ func (f *follower) first(statErr error) (*stream, int64, error) {
 			return nil, 0, err
 		}
 		f.countPacked(*f.last, s, between)
+		if !between {
+			f.older.setAll(f.listed)
+		}
 		return s, f.readBefore(s), nil
 	case statErr != nil:
 		if errors.Is(statErr, fs.ErrNotExist) {
@@ -40,8 +43,12 @@ func (f *follower) first(statErr error) (*stream, int64, error) {
 		return nil, 0, statErr
 	}
 	s, err := openStream(f.cfg.Path)
-	if err != nil || f.whole {
-		return s, 0, err
+	if err != nil {
+		return nil, 0, err
+	}
+	f.noteOlder()
+	if f.whole {
+		return s, 0, nil
 	}
 	off, err := s.lookBack(time.Now(), f.cfg.Lookback, f.cfg.LineTime)
 	if err != nil {
@@ -62,6 +69,7 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, err
 	}
+	f.older = parsePredecessors(f.start.Hint)
 	if named != nil && p.maybe(named) && named.holds(p) {
 		if p.fp.size == 0 {
 			if c := f.filled(named.id, p.hint.born, p.hint.written); c != nil {
@@ -84,6 +92,15 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 		return s, p.offset, nil
 	}
 	return f.resumeLost(p, statErr, "its file was removed, compressed or truncated")
+}
+
+// noteOlder notes all rotated files as older than what the path names.
+func (f *follower) noteOlder() {
+	found, err := f.siblings()
+	if err != nil {
+		f.complain(err)
+	}
+	f.older.setAll(found)
 }
 
 // maybe reports whether a file can be the place's by its number and birth, or by its
@@ -137,6 +154,7 @@ func (f *follower) resumeLost(p place, statErr error, why string) (*stream, int6
 		if s, err = openStream(f.cfg.Path); err != nil {
 			return nil, 0, err
 		}
+		f.noteOlder()
 	}
 	f.log.Warn("the stored position fits no file: going on at the beginning of another",
 		"path", s.real, "why", why, "stream", f.start.Stream, "offset", f.start.Offset)
@@ -146,9 +164,10 @@ func (f *follower) resumeLost(p place, statErr error, why string) (*stream, int6
 
 // bornAfter opens the file that comes after that of a place: the same one, if it
 // was truncated since, else the oldest rotated one that was made later. Copies that
-// had been made of it are older by their last write. It is nil if there is none.
+// had been made of it before are known as predecessors, or are older by their last
+// write. It is nil if there is none.
 func (f *follower) bornAfter(p place) *stream {
-	if p.hint.born == 0 {
+	if p.hint.born == 0 && !f.older.known {
 		return nil
 	}
 	found, err := f.siblings()
@@ -159,8 +178,10 @@ func (f *follower) bornAfter(p place) *stream {
 	if o := pick(append([]sibling{{path: f.cfg.Path}}, found...), same); o != nil {
 		return o
 	}
-	return pick(found, func(o *stream, s sibling) bool {
-		return o.born > p.hint.born && s.size > 0 && s.mtime.UnixNano() >= p.hint.written
+	named, _ := openStream(f.cfg.Path) //nolint:errcheck // then it proves nothing
+	defer named.close()
+	return pick(f.older.later(found, named, time.Unix(0, p.hint.written)), func(o *stream, s sibling) bool {
+		return s.size > 0 && (f.older.known || o.born > p.hint.born)
 	})
 }
 

@@ -52,6 +52,8 @@ type follower struct {
 	settled bool      // seen is old enough for any later change to show
 	moved   time.Time // since when the path has named another file with text; zero if it does not
 	past    past      // what was read before cur
+	older   predecessors
+	listed  []sibling // the rotated files that were there when the successor was looked for
 	last    *info     // of the file read last, if cur is nil because it was removed
 	start   *logtail.Position
 	whole   bool // a file that appears now is read from its beginning
@@ -206,6 +208,9 @@ func (f *follower) leave(ctx context.Context, pathErr error) bool {
 	}
 	f.countPacked(f.seen, next, between)
 	f.finish()
+	if !between {
+		f.older.setAll(f.listed)
+	}
 	return f.adopt(next)
 }
 

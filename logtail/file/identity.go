@@ -131,9 +131,12 @@ type hint struct {
 	tail    tail
 }
 
-// String is the form of [logtail.Position].Hint.
+// hintNumbers is how many numbers a hint has.
+const hintNumbers = 7
+
+// String is the beginning of [logtail.Position].Hint; predecessors follow.
 func (h hint) String() string {
-	var b [7 * 17]byte
+	var b [hintNumbers * 17]byte
 	s := b[:0]
 	for _, n := range []uint64{
 		h.id.dev, h.id.ino, uint64(h.born), uint64(h.written), uint64(h.tail.end), uint64(h.tail.size), h.tail.sum,
@@ -147,7 +150,7 @@ func (h hint) String() string {
 // that were stored have four numbers, and no tail; later ones may have more than are
 // known here.
 func parseHint(s string) hint {
-	var n [7]uint64
+	var n [hintNumbers]uint64
 	parts := strings.Split(s, "-")
 	if len(parts) < 4 {
 		return hint{}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,6 +165,24 @@ func TestKnown(t *testing.T) {
 	} {
 		if !seen[path] {
 			t.Errorf("got no candidate %s", path)
+		}
+	}
+}
+
+func TestPredecessorsAreStoredAndRead(t *testing.T) {
+	p := predecessors{known: true}
+	for i := range maxPredecessors {
+		p.add(uint64(i), int64(i))
+		if got := parsePredecessors("1-2-3-4-5-6-7" + p.String()); !got.known || !slices.Equal(got.keys, p.keys) {
+			t.Fatalf("of %d: got %+v, want %+v", i+1, got, p)
+		}
+	}
+	p.add(1000, 1)
+	for _, hint := range []string{
+		"", "1-2-3-4", "1-2-3-4-5-6-7" + p.String(), "1-2-3-4-5-6-7-2-a", "1-2-3-4-5-6-7-1-zz", "1-2-3-4-5-6-7-ffff", "1-2-3-4-5-6-7-1-fffffffff",
+	} {
+		if got := parsePredecessors(hint); got.known {
+			t.Errorf("%q: got %+v, want nothing known", hint, got)
 		}
 	}
 }

@@ -119,6 +119,7 @@ func (f *follower) finish() {
 		f.advance(logtail.Progress{Lines: 1, Bytes: p.end - p.off + p.nuls}, p.end, now)
 	}
 	f.past.add(f.cur, f.lines.off)
+	f.older.add(f.cur.id.ino, f.cur.born)
 }
 
 func (f *follower) lostLong(cut int64) {

@@ -18,9 +18,14 @@ func dataStart(f *os.File) int64 {
 
 // born says when a file was made, in nanoseconds since 1970; 0 if the file
 // system does not know or the call is not allowed.
-func born(f *os.File) int64 {
+func born(f *os.File) int64 { return statBorn(int(f.Fd()), "", unix.AT_EMPTY_PATH) }
+
+// bornAt is the same of a file that is not open, symlinks not followed.
+func bornAt(path string) int64 { return statBorn(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW) }
+
+func statBorn(fd int, path string, flags int) int64 {
 	var st unix.Statx_t
-	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st)
+	err := unix.Statx(fd, path, flags, unix.STATX_BTIME, &st)
 	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
 		return 0
 	}

@@ -38,7 +38,8 @@ type stream struct {
 	// The fields of its positions; hint is made when it is asked for.
 	source     string
 	name, hint string
-	written    int64 // when it was written to last, as in hint
+	written    int64  // when it was written to last, as in hint
+	older      string // its predecessors, as in hint
 	gen        uint64
 }
 
@@ -158,7 +159,7 @@ func (s *stream) identifyWhole() {
 
 func (s *stream) pos(off int64) logtail.Position {
 	if s.hint == "" {
-		s.hint = hint{id: s.id, born: s.born, written: s.written, tail: s.tail}.String()
+		s.hint = hint{id: s.id, born: s.born, written: s.written, tail: s.tail}.String() + s.older
 	}
 	return logtail.Position{Source: s.source, Stream: s.name, Offset: off, Hint: s.hint, Generation: s.gen}
 }

@@ -50,8 +50,8 @@ func (p *past) read(s *stream) int64 {
 }
 
 // successor opens the file that comes after one that was last written to at the
-// given time: the oldest of the rotated files that were written to later (one
-// between), else the one that the path names. It is nil if there is none.
+// given time: the oldest of the rotated files that came later (one between), else
+// the one that the path names. It is nil if there is none.
 func (f *follower) successor(id fileID, written time.Time) (next *stream, between bool, err error) {
 	// The path first: whatever is rotated from now on is this one or comes later.
 	named, err := openStream(f.cfg.Path)
@@ -59,8 +59,9 @@ func (f *follower) successor(id fileID, written time.Time) (next *stream, betwee
 	if listErr != nil {
 		f.complain(listErr)
 	}
-	for _, s := range found {
-		if s.size == 0 || s.id == id || s.mtime.Before(written) || named != nil && s.id == named.id {
+	f.listed = slices.Clone(found)
+	for _, s := range f.older.later(found, named, written) {
+		if s.size == 0 || s.id == id || named != nil && s.id == named.id {
 			continue
 		}
 		if next := f.openUnread(s); next != nil {
@@ -184,8 +185,9 @@ func (f *follower) filled(id fileID, born, written int64) *stream {
 	if err != nil {
 		f.complain(err)
 	}
-	c := pick(found, func(o *stream, s sibling) bool {
-		return o.id != id && s.size > f.past.read(o) && s.mtime.UnixNano() > written && (o.born == 0 || o.born > born)
+	c := pick(f.older.later(found, nil, time.Unix(0, written)), func(o *stream, s sibling) bool {
+		isNew := f.older.known && o.born != 0 || s.mtime.UnixNano() > written && (o.born == 0 || o.born > born)
+		return isNew && o.id != id && s.size > f.past.read(o)
 	})
 	if c != nil {
 		c.copied = true
@@ -247,6 +249,7 @@ func (f *follower) adoptAt(s *stream, off int64) bool {
 	if f.cur != nil && f.cur.file != s.file {
 		f.leaveBehind(s)
 	}
+	s.older, s.hint = f.older.String(), ""
 	f.log.Debug("reading", "path", s.real, "offset", off, "inode", s.id.ino)
 	f.cur = s
 	f.lines.reset(off)
