@@ -51,6 +51,8 @@ func (c *cluster) checkLetsGo(t *testing.T) {
 	until(t, time.Minute, "the file systems of the deleted pod to be gone from the node", func() bool {
 		return len(fileSystems(t, node)) <= len(before)-2 // its container's and its sandbox's
 	})
+	// The runtime unmounts first and removes the folder next: only the latter reaches the agent.
+	within(time.Minute, func() bool { return slices.Equal(fileSystems(t, node), fileSystems(t, agentProcess(t))) })
 	if diff := cmp.Diff(fileSystems(t, node), fileSystems(t, agentProcess(t))); diff != "" {
 		t.Errorf("file systems of containers that the node has mounted, and the agent:\n%s", diff)
 	}
