@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// ReadFile reads a file of at most limit bytes; a longer one is an error.
+// ReadFile reads a regular file of at most limit bytes; a longer one is an error.
 func ReadFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func replaceFile(path string, text []byte, keep bool) error {
 
 // writeFile writes a file and waits until it is on the disk.
 func writeFile(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := createFile(path)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func Lock(dir string) (io.Closer, error) {
 }
 
 func lockFile(dir string, access int) (io.Closer, error) {
-	f, err := os.OpenFile(filepath.Join(dir, LockFile), access|os.O_CREATE, 0o600)
+	f, err := OpenRegular(filepath.Join(dir, LockFile), access|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}

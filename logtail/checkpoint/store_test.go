@@ -135,7 +135,7 @@ func TestStoreDamaged(t *testing.T) {
 		"another version":          {replace(`"version":1`, `"version":9`), 1, "got version 9, want 1"},
 		"an offset below 0":        {replace(`"offset":2`, `"offset":-2`), 1, "no offset below 0"},
 		"huge":                     {func(p string) error { return os.Truncate(p, 65<<20) }, 1, "more than 67108864 bytes"},
-		"a directory in its place": {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, 1, "is a directory"},
+		"a directory in its place": {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, 1, "got a directory, want a regular file"},
 		"both damaged": {func(p string) error {
 			return errors.Join(os.Truncate(p, 0), os.Truncate(p+".bak", 0))
 		}, 0, "starting as if for the first time"},

@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"agent/incident": {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose"},
 
 	"agent/export":               {"logtail", "agent/escape", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/incident"},
-	"agent/export/spool":         {"agent/export"},
+	"agent/export/spool":         {"logtail/checkpoint", "agent/export"},
 	"agent/export/otlp/endpoint": {"agent/redact"},
 	"agent/export/otlp":          {"agent/redact", "agent/export", "agent/export/otlp/endpoint"},
 	"agent/export/otlp/otlptest": {},

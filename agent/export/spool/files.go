@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"pullcause/logtail/checkpoint"
 )
 
 // FS is what the spool needs of a file system. Tests put faults in here.
@@ -16,7 +18,7 @@ type FS interface {
 	SyncDir(dir string) error
 	// Create makes a file, mode 0600, for writing; it fails if there is one.
 	Create(path string) (File, error)
-	// Open opens a file for reading.
+	// Open opens a regular file for reading.
 	Open(path string) (File, error)
 	Remove(path string) error
 }
@@ -48,7 +50,7 @@ func (disk) Create(path string) (File, error) {
 }
 
 func (disk) Open(path string) (File, error) {
-	f, err := os.Open(path)
+	f, err := checkpoint.OpenRegular(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
