@@ -1,10 +1,9 @@
 package agent
 
 import (
-	"bufio"
 	"bytes"
+	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"pullcause/agent/diagnose"
 	"pullcause/agent/enrich"
+	"pullcause/logtail/hostroot"
 )
 
 // Node is what is known of the machine without asking the runtime.
@@ -31,17 +31,18 @@ type Node struct {
 
 // readNode reads the node's own files below root. What cannot be read is left
 // out: none of it is needed.
-func readNode(root, name string) Node {
+func readNode(hostRoot, name string) Node {
+	root := hostroot.New(hostRoot)
 	n := Node{Name: name, OS: runtime.GOOS, Arch: runtime.GOARCH, Variant: variant(runtime.GOARCH)}
-	n.HostID = firstLine(filepath.Join(root, "etc", "machine-id"))
-	n.HostName = firstLine(filepath.Join(root, "etc", "hostname"))
+	n.HostID = firstLine(root, "/etc/machine-id")
+	n.HostName = firstLine(root, "/etc/hostname")
 	if n.HostName == "" {
 		n.HostName, _ = os.Hostname() //nolint:errcheck // left out
 	}
 	if n.Name == "" {
 		n.Name = n.HostName
 	}
-	n.OSVersion = osRelease(filepath.Join(root, "etc", "os-release"))
+	n.OSVersion = osRelease(root)
 	n.Kernel = kernel()
 	n.zone = zone(root)
 	return n
@@ -56,24 +57,36 @@ func variant(arch string) string {
 	return ""
 }
 
-func firstLine(path string) string {
-	text, err := os.ReadFile(path)
+// maxNodeFile bounds what is read of a file of the node; those of time zones are the
+// largest, with some kilobytes.
+const maxNodeFile = 1 << 20
+
+// readNodeFile reads a file of the node. What cannot be read is empty.
+func readNodeFile(root hostroot.Root, name string) []byte {
+	f, err := root.Open(root.Path(name))
 	if err != nil {
-		return ""
+		return nil
 	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxNodeFile))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+func firstLine(root hostroot.Root, name string) string {
+	line, _, _ := bytes.Cut(readNodeFile(root, name), []byte("\n"))
 	return string(bytes.TrimSpace(line))
 }
 
 // osRelease is PRETTY_NAME of os-release(5).
-func osRelease(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), "PRETTY_NAME="); ok {
+func osRelease(root hostroot.Root) string {
+	for line := range strings.Lines(string(readNodeFile(root, "/etc/os-release"))) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
 			return strings.Trim(value, `"'`)
 		}
 	}
@@ -90,12 +103,8 @@ func kernel() string {
 
 // zone is the node's time zone from /etc/localtime, which in the agent's
 // container is not the agent's own; UTC if it cannot be read.
-func zone(root string) *time.Location {
-	text, err := os.ReadFile(filepath.Join(root, "etc", "localtime"))
-	if err != nil {
-		return time.UTC
-	}
-	location, err := time.LoadLocationFromTZData("node", text)
+func zone(root hostroot.Root) *time.Location {
+	location, err := time.LoadLocationFromTZData("node", readNodeFile(root, "/etc/localtime"))
 	if err != nil {
 		return time.UTC
 	}

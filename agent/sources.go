@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"pullcause/agent/detect"
 	"pullcause/logtail"
 	"pullcause/logtail/file"
+	"pullcause/logtail/hostroot"
 	"pullcause/logtail/journal"
 	"pullcause/logtail/watch"
 )
@@ -36,6 +36,7 @@ const journalName = "journal"
 type sources struct {
 	cfg     Config
 	node    Node
+	host    hostroot.Root
 	log     *slog.Logger
 	watcher *watch.Watcher
 	start   map[string]logtail.Position
@@ -53,7 +54,7 @@ type sources struct {
 }
 
 func newSources(cfg Config, node Node, watcher *watch.Watcher, log *slog.Logger) *sources {
-	return &sources{cfg: cfg, node: node, watcher: watcher, log: log, absent: make(map[string]bool)}
+	return &sources{cfg: cfg, node: node, host: hostroot.New(cfg.HostRoot), watcher: watcher, log: log, absent: make(map[string]bool)}
 }
 
 // run follows the configured files and units and, unless sources.auto is off, the
@@ -61,7 +62,7 @@ func newSources(cfg Config, node Node, watcher *watch.Watcher, log *slog.Logger)
 func (s *sources) run(ctx context.Context) error {
 	defer s.wg.Wait()
 	for _, f := range s.cfg.Sources.Files {
-		if err := s.follow(ctx, filepath.Join(s.cfg.HostRoot, f.Path), f.Program); err != nil {
+		if err := s.follow(ctx, s.host.Path(f.Path), f.Program); err != nil {
 			return err
 		}
 	}
@@ -87,7 +88,7 @@ func (s *sources) discover(ctx context.Context) error {
 		return err
 	}
 	for _, known := range file.Known(s.cfg.HostRoot) {
-		fi, err := os.Stat(known.Path)
+		fi, err := s.host.Stat(known.Path)
 		if err != nil {
 			s.absent[known.Path] = errors.Is(err, fs.ErrNotExist)
 			continue
@@ -118,7 +119,7 @@ func (s *sources) followed(path string, fi fs.FileInfo) bool {
 		if st.Kind != "file" {
 			return false
 		}
-		other, err := os.Stat(st.Path)
+		other, err := s.host.Stat(st.Path)
 		return st.Name == sourceName(path) || err == nil && os.SameFile(fi, other)
 	})
 }
@@ -126,7 +127,7 @@ func (s *sources) followed(path string, fi fs.FileInfo) bool {
 func (s *sources) follow(ctx context.Context, path, program string) error {
 	name := sourceName(path)
 	cfg := file.Config{
-		Path: path, Program: program, Name: name,
+		Path: path, Root: s.host, Program: program, Name: name,
 		Poll:     time.Duration(s.cfg.Sources.Poll),
 		Lookback: s.lookback(),
 		LineTime: func(line []byte) (time.Time, bool) { return detect.LineTime(line, time.Now(), s.node.zone) },
@@ -171,7 +172,7 @@ func (s *sources) places() []file.Candidate {
 		all = file.Known(s.cfg.HostRoot)
 	}
 	for _, f := range s.cfg.Sources.Files {
-		all = append(all, file.Candidate{Path: filepath.Join(s.cfg.HostRoot, f.Path), Program: f.Program, Distribution: configured})
+		all = append(all, file.Candidate{Path: s.host.Path(f.Path), Program: f.Program, Distribution: configured})
 	}
 	return all
 }
@@ -189,11 +190,11 @@ func (s *sources) position(name string) *logtail.Position {
 func (s *sources) discoverJournal(ctx context.Context) error {
 	roots, follow := journal.Roots(s.cfg.HostRoot), s.journalUnits()
 	named := len(s.cfg.Sources.Journal.Units)+len(s.cfg.Sources.Journal.Identifiers) > 0
-	if s.journalSource() != nil || len(follow) == 0 || !named && !journal.Present(roots) {
+	if s.journalSource() != nil || len(follow) == 0 || !named && !journal.Present(s.host, roots) {
 		return nil
 	}
 	source, err := journal.New(journal.Config{
-		Roots: roots, Machine: s.node.HostID, Follow: follow, Name: journalName,
+		Roots: roots, Host: s.host, Machine: s.node.HostID, Follow: follow, Name: journalName,
 		Poll: time.Duration(s.cfg.Sources.Poll), Lookback: s.lookback(),
 		Filter: detect.Find, Start: s.position(journalName), Watcher: s.watcher, Logger: s.log,
 	})
@@ -292,7 +293,7 @@ func (s *sources) candidate(p file.Candidate) logtail.Candidate {
 			return c
 		}
 	}
-	if _, err := os.Stat(p.Path); err == nil {
+	if _, err := s.host.Stat(p.Path); err == nil {
 		c.Detail = "just found; it will be read within a minute"
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		c.Detail = err.Error()

@@ -2,7 +2,6 @@ package enrich
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -93,7 +92,7 @@ func (e *Enricher) Filesystem() Filesystem {
 		return fs
 	}
 	var st unix.Statfs_t
-	if err := unix.Statfs(filepath.Join(e.cfg.HostRoot, fs.Mountpoint), &st); err != nil {
+	if err := unix.Statfs(e.onNode(fs.Mountpoint), &st); err != nil {
 		return fs // not mounted into the agent's container
 	}
 	size := uint64(st.Bsize)
@@ -128,7 +127,7 @@ func redactError(err error) string {
 // default.)
 func (e *Enricher) parallelPulls() (n int, ok bool) {
 	const limit = 1 << 20
-	text, err := checkpoint.ReadFile(filepath.Join(e.cfg.HostRoot, kubeletConfig), limit)
+	text, err := checkpoint.ReadFile(e.onNode(kubeletConfig), limit)
 	if err != nil {
 		return 0, false
 	}

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"pullcause/cri"
 	"pullcause/logtail/checkpoint"
+	"pullcause/logtail/hostroot"
 )
 
 // How often something is looked at, and how long it is waited for.
@@ -59,15 +59,29 @@ func knownSockets() []string {
 // find returns the path of the runtime's socket.
 func (e *Enricher) find() (path string, ok bool) {
 	if e.cfg.Socket != Auto {
-		return filepath.Join(e.cfg.HostRoot, e.cfg.Socket), true
+		return e.onNode(e.cfg.Socket), true
 	}
 	for _, name := range knownSockets() {
-		path := filepath.Join(e.cfg.HostRoot, name)
+		path := e.onNode(name)
 		if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 			return path, true
 		}
 	}
 	return "", false
+}
+
+// onNode is where a path of the node is seen from here. Below a mounted root its symlinks
+// are followed already: the kernel would follow absolute ones in the agent's container.
+func (e *Enricher) onNode(name string) string {
+	root := hostroot.New(e.cfg.HostRoot)
+	path := root.Path(name)
+	if root == (hostroot.Root{}) {
+		return path
+	}
+	if real, err := root.Resolve(path); err == nil {
+		return real
+	}
+	return path // not there yet
 }
 
 // follow finds the runtime and stays connected to it.

@@ -2,6 +2,7 @@ package file
 
 import (
 	"os"
+	"pullcause/logtail/hostroot"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +75,7 @@ func TestResumeFileThatBeginsAlike(t *testing.T) {
 		at := *r.Position()
 		r.must(os.Remove(r.file))
 		r.writeAlike(1)
-		s, err := openStream(r.file)
+		s, err := openStream(hostroot.Root{}, r.file)
 		r.must(err)
 		h := parseHint(at.Hint)
 		h.id, h.born = s.id, 0 // on a file system that does not tell when a file was made

@@ -42,7 +42,7 @@ func (f *follower) first(statErr error) (*stream, int64, error) {
 		}
 		return nil, 0, statErr
 	}
-	s, err := openStream(f.cfg.Path)
+	s, err := openStream(f.cfg.Root, f.cfg.Path)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -65,7 +65,7 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 	if err != nil {
 		return f.resumeLost(p, statErr, err.Error())
 	}
-	named, err := openStream(f.cfg.Path)
+	named, err := openStream(f.cfg.Root, f.cfg.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, err
 	}
@@ -122,14 +122,14 @@ func (f *follower) renamed(p place) *stream {
 	if err != nil {
 		f.complain(err)
 	}
-	return pick(found, func(o *stream, _ sibling) bool { return p.maybe(o) && o.holds(p) })
+	return f.pick(found, func(o *stream, _ sibling) bool { return p.maybe(o) && o.holds(p) })
 }
 
 // shortened opens the file of a place if its end is missing: a crash of the machine
 // leaves our state and takes what was last written to the log. It may as well have been
 // truncated and written to again; then hardly a line begins at the same offset.
 func (f *follower) shortened(p place) *stream {
-	s, err := openStream(f.cfg.Path)
+	s, err := openStream(f.cfg.Root, f.cfg.Path)
 	if err != nil {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (f *follower) resumeLost(p place, statErr error, why string) (*stream, int6
 	s := f.bornAfter(p)
 	if s == nil {
 		var err error
-		if s, err = openStream(f.cfg.Path); err != nil {
+		if s, err = openStream(f.cfg.Root, f.cfg.Path); err != nil {
 			return nil, 0, err
 		}
 		f.noteOlder()
@@ -175,20 +175,20 @@ func (f *follower) bornAfter(p place) *stream {
 		f.complain(err)
 	}
 	same := func(o *stream, _ sibling) bool { return p.maybe(o) && o.born != 0 }
-	if o := pick(append([]sibling{{path: f.cfg.Path}}, found...), same); o != nil {
+	if o := f.pick(append([]sibling{{path: f.cfg.Path}}, found...), same); o != nil {
 		return o
 	}
-	named, _ := openStream(f.cfg.Path) //nolint:errcheck // then it proves nothing
+	named, _ := openStream(f.cfg.Root, f.cfg.Path) //nolint:errcheck // then it proves nothing
 	defer named.close()
-	return pick(f.older.later(found, named, time.Unix(0, p.hint.written)), func(o *stream, s sibling) bool {
+	return f.pick(f.older.later(found, named, time.Unix(0, p.hint.written)), func(o *stream, s sibling) bool {
 		return s.size > 0 && (f.older.known || o.born > p.hint.born)
 	})
 }
 
 // pick opens the first of some files that pleases match.
-func pick(files []sibling, match func(*stream, sibling) bool) *stream {
+func (f *follower) pick(files []sibling, match func(*stream, sibling) bool) *stream {
 	for _, s := range files {
-		o, err := openStream(s.path)
+		o, err := openStream(f.cfg.Root, s.path)
 		if err != nil {
 			continue // gone meanwhile, or not for us
 		}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"pullcause/logtail"
+	"pullcause/logtail/hostroot"
 	"pullcause/logtail/watch"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	// Path is the file. It and its directory may appear later. It may be a
 	// symlink.
 	Path string
+	// Root is where the node's file system is mounted. Symlinks are followed below it.
+	Root hostroot.Root
 	// Program is put into each record; empty if lines of several are mixed.
 	Program string
 	// Name of the source; "file:" and Path if empty.

@@ -71,7 +71,7 @@ func newFollower(s *Source, h logtail.Handler) *follower {
 		f.gen = s.start.Generation
 	}
 	if s.cfg.Watcher != nil {
-		f.watch = s.cfg.Watcher.Path(s.cfg.Path, make(chan struct{}, 1))
+		f.watch = s.cfg.Watcher.Path(s.cfg.Root, s.cfg.Path, make(chan struct{}, 1))
 	}
 	s.update(func(st *logtail.Status) { st.State = logtail.StateWaiting })
 	return f
@@ -151,7 +151,7 @@ func (f *follower) delay() time.Duration {
 
 // step reports whether there may be more to do.
 func (f *follower) step(ctx context.Context) bool {
-	at, err := statPath(f.cfg.Path)
+	at, err := statPath(f.cfg.Root, f.cfg.Path)
 	if f.cur == nil {
 		// What is there is looked at anew then: it may have grown beyond at meanwhile.
 		return f.begin(err)

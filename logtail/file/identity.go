@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"pullcause/logtail"
+	"pullcause/logtail/hostroot"
 )
 
 // headLen is how many bytes at the start of a file tell it from others.
@@ -47,8 +47,8 @@ func newInfo(fi fs.FileInfo) info {
 }
 
 // statPath follows symlinks.
-func statPath(path string) (info, error) {
-	fi, err := os.Stat(path)
+func statPath(root hostroot.Root, path string) (info, error) {
+	fi, err := root.Stat(path)
 	if err != nil {
 		return info{}, err
 	}

@@ -2,6 +2,7 @@ package file
 
 import (
 	"os"
+	"pullcause/logtail/hostroot"
 	"testing"
 
 	"pullcause/logtail/logtailtest"
@@ -10,7 +11,7 @@ import (
 // pack has a rotated file look as if it was compressed: as gzip does it, which keeps its
 // time, or as lumberjack, which does not.
 func (r *rig) pack(name string, keep bool) {
-	s, err := statPath(name)
+	s, err := statPath(hostroot.Root{}, name)
 	r.must(err)
 	r.must(os.WriteFile(name+".gz", []byte("compressed"), 0o600))
 	if keep {

@@ -2,6 +2,7 @@ package file
 
 import (
 	"os"
+	"pullcause/logtail/hostroot"
 	"testing"
 
 	"pullcause/logtail"
@@ -178,14 +179,14 @@ func TestResumeInodeReused(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.write(text(0, 2))
 		r.start()
-		was, err := statPath(r.file)
+		was, err := statPath(hostroot.Root{}, r.file)
 		r.must(err)
 		reused := false
 		r.restart(func() {
 			for range 100 {
 				r.must(os.Remove(r.file))
 				r.write(text(2, 20))
-				is, err := statPath(r.file)
+				is, err := statPath(hostroot.Root{}, r.file)
 				r.must(err)
 				if reused = is.id == was.id; reused {
 					return

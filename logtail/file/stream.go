@@ -7,11 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"pullcause/logtail"
+	"pullcause/logtail/hostroot"
 )
 
 // errNotRegular is what opening a directory, pipe or device yields.
@@ -44,9 +43,8 @@ type stream struct {
 }
 
 // openStream opens a regular file at its beginning.
-func openStream(path string) (*stream, error) {
-	// A pipe that took the file's place must not block us, hence O_NONBLOCK.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func openStream(root hostroot.Root, path string) (*stream, error) {
+	f, err := root.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +53,7 @@ func openStream(path string) (*stream, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	s.real = path
-	if real, err := filepath.EvalSymlinks(path); err == nil {
+	if real, err := root.Resolve(path); err == nil {
 		s.real = real
 	}
 	return s, nil

@@ -54,7 +54,7 @@ func (p *past) read(s *stream) int64 {
 // the one that the path names. It is nil if there is none.
 func (f *follower) successor(id fileID, written time.Time) (next *stream, between bool, err error) {
 	// The path first: whatever is rotated from now on is this one or comes later.
-	named, err := openStream(f.cfg.Path)
+	named, err := openStream(f.cfg.Root, f.cfg.Path)
 	found, listErr := f.siblings()
 	if listErr != nil {
 		f.complain(listErr)
@@ -114,7 +114,7 @@ func (f *follower) siblings() ([]sibling, error) { return f.beside(isRotated) }
 
 // beside lists what rotation made, of a kind that made tells by the names.
 func (f *follower) beside(made func(base, name string) bool) ([]sibling, error) {
-	dirs, _ := watch.Lookups(f.cfg.Path)
+	dirs, _ := watch.Lookups(f.cfg.Root, f.cfg.Path)
 	if f.cur != nil {
 		dir, name := filepath.Split(f.cur.real)
 		dir = filepath.Clean(dir)
@@ -148,7 +148,7 @@ func (f *follower) countPacked(left info, next *stream, between bool) {
 
 // openUnread opens a rotated file unless all of it was read.
 func (f *follower) openUnread(s sibling) *stream {
-	o, err := openStream(s.path)
+	o, err := openStream(f.cfg.Root, s.path)
 	if err != nil {
 		return nil // gone meanwhile, or not for us
 	}
@@ -185,7 +185,7 @@ func (f *follower) filled(id fileID, born, written int64) *stream {
 	if err != nil {
 		f.complain(err)
 	}
-	c := pick(f.older.later(found, nil, time.Unix(0, written)), func(o *stream, s sibling) bool {
+	c := f.pick(f.older.later(found, nil, time.Unix(0, written)), func(o *stream, s sibling) bool {
 		isNew := f.older.known && o.born != 0 || s.mtime.UnixNano() > written && (o.born == 0 || o.born > born)
 		return isNew && o.id != id && s.size > f.past.read(o)
 	})
@@ -206,7 +206,7 @@ func (f *follower) search(off int64, match func(*stream) bool) *stream {
 		if s.size < off {
 			continue
 		}
-		o, err := openStream(s.path)
+		o, err := openStream(f.cfg.Root, s.path)
 		if err != nil {
 			continue
 		}

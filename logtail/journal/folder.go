@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"pullcause/logtail/hostroot"
 )
 
 // kind is what a file's name says of it.
@@ -46,6 +48,7 @@ func (p problem) String() string {
 // roots are the folders below which a machine's journal lies, in one folder for
 // each machine id.
 type roots struct {
+	host    hostroot.Root
 	dirs    []string
 	machine string // id of the machine whose journal is read; empty = of all
 	// copied is set for folders that nobody writes to: they may hold files of any
@@ -61,7 +64,7 @@ const clockTick = 2 * time.Second
 // changed reports whether a folder may have changed since list.
 func (r *roots) changed(now time.Time) bool {
 	for dir, at := range r.seen {
-		info, err := os.Stat(dir)
+		info, err := r.host.Stat(dir)
 		if err != nil && at.IsZero() {
 			continue
 		}
@@ -108,9 +111,9 @@ func (r *roots) list() (files []found, problems []problem) {
 }
 
 // Present reports whether one of the folders holds something, or cannot be looked into.
-func Present(dirs []string) bool {
+func Present(host hostroot.Root, dirs []string) bool {
 	for _, dir := range dirs {
-		names, err := os.ReadDir(dir)
+		names, err := host.ReadDir(dir)
 		if err == nil && len(names) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true
 		}
@@ -121,11 +124,11 @@ func Present(dirs []string) bool {
 // readDir reads a folder and notes when it was changed.
 func (r *roots) readDir(dir string) ([]fs.DirEntry, error) {
 	r.seen[dir] = time.Time{}
-	info, err := os.Stat(dir)
+	info, err := r.host.Stat(dir)
 	if err != nil {
 		return nil, err
 	}
-	names, err := os.ReadDir(dir)
+	names, err := r.host.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func (r *roots) listDir(dir found) (files []found, err error) {
 			kind = closed
 		}
 		path := filepath.Join(dir.path, entry.Name())
-		info, err := os.Stat(path)
+		info, err := r.host.Stat(path)
 		if err != nil {
 			continue // it was removed or renamed meanwhile: the folder has changed again
 		}

@@ -58,7 +58,7 @@ func newFollower(s *Source, h logtail.Handler) *follower {
 		interest: newInterest(s.cfg.Follow), wake: make(chan struct{}, 1), watches: make(map[string]*watch.Path),
 		unfinished: make(map[string]time.Time), tallies: make([]tally, len(s.cfg.Follow)), gen: 1,
 	}
-	f.reader = newReader(roots{dirs: s.cfg.Roots, machine: s.cfg.Machine}, f.interest.matches(), f.lost)
+	f.reader = newReader(roots{host: s.cfg.Host, dirs: s.cfg.Roots, machine: s.cfg.Machine}, f.interest.matches(), f.lost)
 	f.begin(time.Now())
 	s.update(func(st *logtail.Status) { st.State = logtail.StateWaiting })
 	return f

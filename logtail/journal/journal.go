@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"pullcause/logtail"
+	"pullcause/logtail/hostroot"
 	"pullcause/logtail/watch"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	// Roots are folders that hold the journals of machines, each in a folder named
 	// by its machine id. They may appear later. See [Roots].
 	Roots []string
+	// Host is where the node's file system is mounted. Symlinks are followed below it.
+	Host hostroot.Root
 	// Machine is the id of the machine whose journal is read. If it is empty or there
 	// is none of that name, all are.
 	Machine string

@@ -74,7 +74,7 @@ func (r *reader) isDone(l found) bool {
 }
 
 func (r *reader) open(l found) error {
-	osFile, err := os.Open(l.path)
+	osFile, err := r.host.Open(l.path)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (r *reader) refuse(l found, err error) {
 		r.refused = append(r.refused, refusal{problem{l.path, err}, l.info})
 		r.lose(logtail.LostUnsupported, 1, l.path+": "+err.Error())
 	default:
-		if _, err := os.Stat(l.path); err != nil {
+		if _, err := r.host.Stat(l.path); err != nil {
 			return // it was removed as we looked
 		}
 		r.refused = append(r.refused, refusal{problem{l.path, err}, l.info})

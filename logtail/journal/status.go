@@ -140,7 +140,7 @@ func (f *follower) rewatch() bool {
 			continue // a machine's folder appears there once; the poll finds it
 		}
 		if f.watches[dir] == nil {
-			f.watches[dir] = f.cfg.Watcher.Path(filepath.Join(dir, "system"), f.wake)
+			f.watches[dir] = f.cfg.Watcher.Path(f.cfg.Host, filepath.Join(dir, "system"), f.wake)
 		}
 		live = f.watches[dir].Refresh() && live
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"pullcause/logtail/hostroot"
 )
 
 // Path is what one source has of a [Watcher]: wake-ups for a path, through all
@@ -16,6 +18,7 @@ import (
 // only while that is armed.
 type Path struct {
 	w    *Watcher
+	root hostroot.Root
 	path string
 	c    chan struct{} // holds one wake-up
 
@@ -25,11 +28,11 @@ type Path struct {
 	wd    int32 // of the file, if armed
 }
 
-// Path returns what a source needs for a path, which must be absolute. Wake-ups go
-// to c, which must have a capacity of one; several paths may share it. It watches
-// nothing before [Path.Refresh], and needs to be closed.
-func (w *Watcher) Path(path string, c chan struct{}) *Path {
-	return &Path{w: w, path: path, c: c}
+// Path returns what a source needs for a path, which must be absolute; its symlinks are
+// followed below root. Wake-ups go to c, which must have a capacity of one; several paths
+// may share it. It watches nothing before [Path.Refresh], and needs to be closed.
+func (w *Watcher) Path(root hostroot.Root, path string, c chan struct{}) *Path {
+	return &Path{w: w, root: root, path: path, c: c}
 }
 
 // C delivers the wake-ups: look again, then call [Path.Refresh]. Those that nobody
@@ -55,7 +58,7 @@ func (p *Path) Refresh() bool {
 // Renew watches the directories that the path goes through now, and no others: for
 // when it names another file than before. It reports the same as [Path.Refresh].
 func (p *Path) Renew() bool {
-	wanted, live := Lookups(p.path)
+	wanted, live := Lookups(p.root, p.path)
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.w.notifier() == nil {
@@ -132,20 +135,17 @@ func (p *Path) Close() {
 // Lookups lists the directories that opening a path looks into, for the path
 // itself and for what it points to if it is a symlink, with the names to look for.
 // It reports false if a directory is missing. Rotated files are in the same ones.
-func Lookups(path string) (map[string][]string, bool) {
+func Lookups(root hostroot.Root, path string) (map[string][]string, bool) {
 	dirs := make(map[string][]string)
 	for range maxLinks {
-		real, err := filepath.EvalSymlinks(filepath.Dir(path))
+		real, err := root.Resolve(filepath.Dir(path))
 		if err != nil {
 			return dirs, false
 		}
 		dirs[real] = append(dirs[real], filepath.Base(path))
-		target, err := os.Readlink(path)
+		target, err := root.Readlink(filepath.Join(real, filepath.Base(path)))
 		if err != nil {
 			return dirs, true
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(real, target)
 		}
 		path = target
 	}

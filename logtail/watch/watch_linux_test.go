@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"pullcause/logtail/hostroot"
 	"runtime"
 	"strings"
 	"syscall"
@@ -19,7 +20,7 @@ import (
 // live makes a path whose directories are watched.
 func live(t *testing.T, w *Watcher, path string) *Path {
 	t.Helper()
-	p := w.Path(path, make(chan struct{}, 1))
+	p := w.Path(hostroot.Root{}, path, make(chan struct{}, 1))
 	t.Cleanup(p.Close)
 	if !p.Refresh() {
 		t.Fatalf("%s: got no watch", path)
@@ -214,7 +215,7 @@ func TestShares(t *testing.T) {
 func TestDirectoryRemade(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	w := newWatcher(t)
-	p := w.Path(filepath.Join(dir, "x.log"), make(chan struct{}, 1))
+	p := w.Path(hostroot.Root{}, filepath.Join(dir, "x.log"), make(chan struct{}, 1))
 	for range 3 {
 		if p.Refresh() {
 			t.Error("got a watch on a directory that is not there")
@@ -294,7 +295,7 @@ func TestFallsBack(t *testing.T) {
 			opened := 0
 			w.open = func() (*notifier, error) { opened++; return open() }
 			f := create(t, filepath.Join(t.TempDir(), "x.log"))
-			p := w.Path(f.Name(), make(chan struct{}, 1))
+			p := w.Path(hostroot.Root{}, f.Name(), make(chan struct{}, 1))
 			for range 10 {
 				if p.Refresh() || p.Arm(f) || p.IsArmed() {
 					t.Error("got a watch, want none")
@@ -321,7 +322,7 @@ func injected(t *testing.T) (p *Path, inject *os.File) {
 	t.Cleanup(func() { inject.Close() })
 	w := newWatcher(t)
 	w.in = &notifier{fd: -1, file: events}
-	p = w.Path("/x", make(chan struct{}, 1))
+	p = w.Path(hostroot.Root{}, "/x", make(chan struct{}, 1))
 	p.live, p.armed, p.wd = true, true, 7
 	w.files[p.wd] = []*Path{p}
 	w.dirs["/"] = &dir{name: "/", users: map[*Path][]string{p: {"x"}}}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"pullcause/logtail/hostroot"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -37,7 +38,7 @@ func create(t *testing.T, path string) *os.File {
 func TestClosed(t *testing.T) {
 	f := create(t, filepath.Join(t.TempDir(), "x.log"))
 	w := New(nil)
-	p := w.Path(f.Name(), make(chan struct{}, 1))
+	p := w.Path(hostroot.Root{}, f.Name(), make(chan struct{}, 1))
 	if p.Refresh() {
 		p.Arm(f)
 	}

@@ -22,9 +22,10 @@ const everything = "*"
 // which the data passes them.
 var mayImport = map[string][]string{
 	"logtail":                     {},
-	"logtail/watch":               {},
-	"logtail/file":                {"logtail", "logtail/watch"},
-	"logtail/journal":             {"logtail", "logtail/watch"},
+	"logtail/hostroot":            {},
+	"logtail/watch":               {"logtail/hostroot"},
+	"logtail/file":                {"logtail", "logtail/watch", "logtail/hostroot"},
+	"logtail/journal":             {"logtail", "logtail/watch", "logtail/hostroot"},
 	"logtail/journal/journaltest": {},
 	"logtail/checkpoint":          {"logtail"},
 	"logtail/logtailtest":         {"logtail"},
@@ -38,8 +39,8 @@ var mayImport = map[string][]string{
 	"cri":                   {},
 	"cri/critest":           {"cri"},
 	"agent/probe":           {"agent/redact"},
-	"agent/enrich/hostconf": {},
-	"agent/enrich":          {"cri", "logtail/checkpoint", "agent/redact", "agent/enrich/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
+	"agent/enrich/hostconf": {"logtail/hostroot"},
+	"agent/enrich":          {"cri", "logtail/hostroot", "logtail/checkpoint", "agent/redact", "agent/enrich/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
 
 	"agent/incident": {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose"},
 

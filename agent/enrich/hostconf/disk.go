@@ -9,86 +9,43 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
+
+	"pullcause/logtail/hostroot"
 )
 
-// maxLinks is how many symbolic links a path may go through, as in Linux.
-const maxLinks = 40
-
 // disk is the node's file system. All paths are absolute paths on the node.
-//
-// os.Root keeps every access below the host root, but refuses absolute links,
-// which nodes have (RHEL's certs.d points to /etc/rhsm/ca). So links are
-// resolved here, relative to the host root as after a chroot, and os.Root only
-// sees paths without links. Whoever changes a link between the two gets an
-// error, not a file outside.
-type disk struct{ root *os.Root }
+type disk struct{ root hostroot.Root }
 
 func openDisk(hostRoot string) (*disk, error) {
-	root, err := os.OpenRoot(hostRoot)
-	if err != nil {
+	d := &disk{hostroot.New(hostRoot)}
+	if err := d.exists("/"); err != nil {
 		return nil, fmt.Errorf("open host root: %w", err)
 	}
-	return &disk{root: root}, nil
-}
-
-//nolint:errcheck // nothing was written
-func (d *disk) close() { d.root.Close() }
-
-// resolve returns name below the root and without symbolic links.
-func (d *disk) resolve(name string) (string, error) {
-	todo := strings.Split(path.Clean("/"+name), "/")
-	done := "."
-	for links := 0; len(todo) > 0; {
-		var part string
-		part, todo = todo[0], todo[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			done = path.Dir(done)
-			continue
-		}
-		next := path.Join(done, part)
-		info, err := d.root.Lstat(next)
-		if err != nil {
-			return "", fmt.Errorf("look at %s: %w", next, err)
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			done = next
-			continue
-		}
-		if links++; links > maxLinks {
-			return "", errors.New("too many symbolic links")
-		}
-		target, err := d.root.Readlink(next)
-		if err != nil {
-			return "", fmt.Errorf("read link %s: %w", next, err)
-		}
-		if path.IsAbs(target) {
-			done = "."
-		}
-		todo = append(strings.Split(target, "/"), todo...)
-	}
-	return done, nil
+	return d, nil
 }
 
 // open opens a file or folder without waiting for it, should it be a pipe.
 func (d *disk) open(name string) (*os.File, error) {
-	resolved, err := d.resolve(name)
+	f, err := d.root.Open(d.root.Path(name))
 	if err != nil {
-		return nil, err
-	}
-	f, err := d.root.OpenFile(resolved, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
+		return nil, fmt.Errorf("open %s: %w", name, withoutPath(err))
 	}
 	return f, nil
 }
 
 // exists returns nil if there is something at name.
 func (d *disk) exists(name string) error {
-	_, err := d.resolve(name)
+	if _, err := d.root.Stat(d.root.Path(name)); err != nil {
+		return fmt.Errorf("look at %s: %w", name, withoutPath(err))
+	}
+	return nil
+}
+
+// withoutPath is an error without the path, which begins with the host root.
+func withoutPath(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
 	return err
 }
 

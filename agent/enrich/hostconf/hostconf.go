@@ -149,7 +149,6 @@ func (r *Reader) look(key cacheKey) List {
 			"; mount the node's / read-only at the agent's host root")
 		return l.list
 	}
-	defer d.close()
 	l := look{disk: d, list: newList(key.registry)}
 	switch l.runtime(key.runtime) {
 	case containerd:
