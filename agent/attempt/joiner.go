@@ -36,6 +36,7 @@ type Joiner struct {
 	begun []*pull            // in flight, in the order in which they began
 	count int
 
+	requests    requests
 	loose       []hostSeen
 	credentials []credentialSeen
 	volumes     []detect.Signal
@@ -60,6 +61,9 @@ func NewJoiner(cfg Config) *Joiner {
 func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
 	if isVolumeNote(s) {
 		j.noteVolume(s)
+		return
+	}
+	if j.addToRequest(&s) {
 		return
 	}
 	switch s.Kind {
@@ -126,18 +130,18 @@ func (j *Joiner) stall(s detect.Signal, now time.Time, emit func(Attempt)) {
 	}
 	p.a.Stalled = true
 	p.add(s)
+	if s.Program == detect.CRIO { // it cancels the pull and logs no error (cri-o v1.36.3 server/image_pull.go)
+		p.a.Program = s.Program
+		j.end(p, s, now)
+	}
 }
 
 func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	if !fromRuntime(s) {
 		return
 	}
-	for _, failed := range slices.Clone(j.pulls[j.key(s)]) { // or it would be told of as if it came later
-		if failed.ended && !failed.a.BackOff && !failed.a.End.After(s.Time) {
-			j.handOn(failed, emit)
-		}
-	}
-	p := j.firstInFlight(j.key(s))
+	j.handOnFailed(s, emit)
+	p := j.firstInFlight(s)
 	if p == nil {
 		p = j.open(s, now)
 	}
@@ -146,6 +150,19 @@ func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p.setEnd(s)
 	j.collectHosts(p)
 	j.handOn(p, emit)
+}
+
+// handOnFailed emits the failed pulls of an image before a later pull of it succeeds, so
+// that they are reported in their order.
+func (j *Joiner) handOnFailed(s detect.Signal, emit func(Attempt)) {
+	if signalImage(s) == "" {
+		return
+	}
+	for _, failed := range slices.Clone(j.pulls[j.key(s)]) {
+		if failed.ended && !failed.a.BackOff && !failed.a.End.After(s.Time) {
+			j.handOn(failed, emit)
+		}
+	}
 }
 
 func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
@@ -159,6 +176,7 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 	if p.ended && !p.began { // the kubelet's log was read first
 		j.absorbBeginning(p, s)
 	}
+	j.requests.begin(p, s)
 	j.end(p, s, now)
 	p.note(s)
 	p.terminal = s
@@ -230,6 +248,7 @@ func (j *Joiner) open(s detect.Signal, now time.Time) *pull {
 	p.terminal = s
 	p.add(s)
 	j.pulls[p.key] = append(j.pulls[p.key], p)
+	j.requests.begin(p, s)
 	j.count++
 	return p
 }

@@ -69,9 +69,10 @@ func (j *Joiner) key(s detect.Signal) string {
 	return s.Pod.Namespace + "/" + s.Pod.Name + "/" + s.Container
 }
 
-func (j *Joiner) firstInFlight(key string) *pull {
-	for _, p := range j.pulls[key] {
-		if !p.ended {
+// firstInFlight is the oldest pull in flight that a line of the runtime can be about.
+func (j *Joiner) firstInFlight(s detect.Signal) *pull {
+	for _, p := range j.pulls[j.key(s)] {
+		if !p.ended && p.fits(s) {
 			return p
 		}
 	}
@@ -97,7 +98,7 @@ func (j *Joiner) forRuntime(s detect.Signal) *pull {
 // absorbBeginning gives to a pull, of which only the kubelet's lines have been
 // read, what the runtime wrote when it began.
 func (j *Joiner) absorbBeginning(p *pull, s detect.Signal) {
-	begun := j.firstInFlight(j.key(s))
+	begun := j.firstInFlight(s)
 	if begun == nil {
 		return
 	}
@@ -110,8 +111,12 @@ func (j *Joiner) absorbBeginning(p *pull, s detect.Signal) {
 	j.remove(begun)
 }
 
-// fits reports whether a signal's pod is, or may become, a pod of the pull.
+// fits reports whether a signal's pod is, or may become, a pod of the pull, and its request
+// is, or may be, the one that the pull is made for.
 func (p *pull) fits(s detect.Signal) bool {
+	if id := requestID(s); id != "" && p.request != "" && p.request != id {
+		return false
+	}
 	return !hasPod(s) || len(p.a.Pods) == 0 || p.hasPod(s)
 }
 

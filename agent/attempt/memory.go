@@ -117,6 +117,7 @@ func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
 
 func (j *Joiner) remove(p *pull) {
 	p.gone = true
+	j.requests.leave(p)
 	j.landed(p)
 	j.count--
 	rest := slices.DeleteFunc(j.pulls[p.key], func(q *pull) bool { return q == p })

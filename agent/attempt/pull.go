@@ -26,8 +26,10 @@ type pull struct {
 	ended    bool
 	deadline time.Time
 	heard
-	gone  bool
-	lines []line
+	gone bool
+	// request is the id of CRI-O's request, empty if unknown.
+	request string
+	lines   []line
 }
 
 // heard is who has spoken of an attempt.
