@@ -65,8 +65,8 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 bench: build ## measure cost and speed, beside ripgrep on the same log (BENCHFLAGS=-short takes less)
 	go run ./test/bench -agent $(BIN)/pullcause $(BENCHFLAGS)
 
-torture: ## rotate logs and kill the agent at random for TORTURE (60s)
-	PULLCAUSE_TORTURE=$(TORTURE) go test -count=1 -v -timeout 60m ./test/torture
+torture: ## rotate logs and kill the agent at random for TORTURE (60s), attack it by size
+	PULLCAUSE_TORTURE=$(TORTURE) PULLCAUSE_TORTURE_ATTACKS=10 go test -count=1 -v -timeout 60m ./test/torture
 
 ci: lint vet vuln ## all of it, the long ones in short; CI runs this
 	$(MAKE) test TESTFLAGS=-race

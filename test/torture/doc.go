@@ -5,4 +5,7 @@
 //
 // TestJournalLive and TestJournalKills do so with the journal of a real journald
 // that is rotated each second; what journalctl reads of it is what must arrive.
+//
+// TestSizeAttacks makes agents in a memory cgroup of 64 MiB read, hold and answer more
+// than any node does. PULLCAUSE_TORTURE_ATTACKS=10 makes all attacks, of ten lives each.
 package torture

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,9 +26,11 @@ type Config struct {
 	// Binary is the agent, Dir a folder for its state, configuration and log. A
 	// second agent with the same Dir goes on where the first one stopped.
 	Binary, Dir string
-	// File is the log to follow. If it is empty, the agent finds the logs of the node
-	// whose file system HostRoot is. Endpoint is where records go.
+	// File is the log to follow, Files are several, in the form of sources.files. If both
+	// are empty, the agent finds the logs of the node whose file system HostRoot is.
+	// Endpoint is where records go.
 	File, HostRoot, Endpoint string
+	Files                    []string
 	// JoinWindow is pulls.join_window; 0 is the default.
 	JoinWindow time.Duration
 	// Env is added to the environment.
@@ -89,11 +92,19 @@ func environment() []string {
 	return env
 }
 
-// configuration is JSON, and therefore YAML.
+// configuration is what the agent is started with.
 func (p *Process) configuration(cfg Config) []byte {
 	var b bytes.Buffer
+	files := slices.Clone(cfg.Files)
 	if cfg.File != "" {
-		fmt.Fprintf(&b, "sources: {auto: false, files: [%q], lookback: all}\ncri: {socket: \"off\"}\n", cfg.File)
+		files = append(files, cfg.File)
+	}
+	if len(files) > 0 {
+		b.WriteString("sources:\n  auto: false\n  lookback: all\n  files:\n")
+		for _, file := range files {
+			fmt.Fprintf(&b, "    - %q\n", file)
+		}
+		b.WriteString("cri: {socket: \"off\"}\n")
 	} else {
 		fmt.Fprintf(&b, "host_root: %q\nsources: {lookback: all}\n", cfg.HostRoot)
 	}
@@ -116,6 +127,9 @@ func freeAddress() (string, error) {
 
 // Started is when it was started.
 func (p *Process) Started() time.Time { return p.started }
+
+// PID is its process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Public is the address of its metrics.
 func (p *Process) Public() string { return p.listen }
