@@ -137,6 +137,12 @@ func (a *Agent) lostSpooled(l spool.Loss) {
 	a.pipe.lost(logtail.Loss{Reason: l.Reason, Count: n, Bytes: l.Bytes, Detail: l.Detail})
 }
 
+// cutAnswer counts what was left out of an answer of the runtime.
+func (a *Agent) cutAnswer(what string, n int) {
+	a.metrics.Lost(telemetry.LostRuntimeAnswer, int64(n))
+	a.pipe.lost(logtail.Loss{Reason: telemetry.LostRuntimeAnswer, Count: int64(n), Detail: "an answer of the runtime was too long: " + what + " were left out"})
+}
+
 // enrichConfig says where the node's facts are found and who is told of what happens
 // beside the logs.
 func (a *Agent) enrichConfig() enrich.Config {
@@ -150,9 +156,7 @@ func (a *Agent) enrichConfig() enrich.Config {
 		Unfit:       func(at attempt.Attempt, f enrich.Facts) { a.pipe.unfit(at, f) },
 		RuntimeGone: func(since time.Time) { a.pipe.runtimeGone(since) },
 		Cached:      func(r enrich.Report) { a.pipe.cached(r) },
-		Cut: func(what string, n int) {
-			a.pipe.lost(logtail.Loss{Reason: telemetry.LostRuntimeAnswer, Count: int64(n), Detail: "an answer of the runtime was too long: " + what + " were left out"})
-		},
+		Cut:         a.cutAnswer,
 		KubeletRead: func() bool { return a.pipe.kubelet.Load() || a.sources.readsKubelet() },
 		Log:         a.log,
 	}

@@ -149,3 +149,25 @@ func TestManyImagesFitInMemory(t *testing.T) {
 		t.Errorf("the heap grew from %d to %d bytes", before, after)
 	}
 }
+
+// What is left out of a list that is too long is counted.
+func TestLongAnswersAreCounted(t *testing.T) {
+	cfg := manyImages()
+	cfg.Images = append(cfg.Images, cri.Image{ID: "one too many"})
+	socket := filepath.Join(t.TempDir(), "s")
+	s, err := critest.Start(socket, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	n := newNode(t)
+	n.cfg.CRI.Socket = socket
+	a, stop := n.run()
+	defer stop()
+	const want = "pullcause_lost_total{reason=\"runtime_answer\"} 1\n"
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(get(t, "http://"+a.PublicAddr()+"/metrics"), want); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the metrics never say %s", want)
+		}
+	}
+}
