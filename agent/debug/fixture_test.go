@@ -82,7 +82,7 @@ func recovered() incident.Incident {
 func reading() logtail.Status {
 	return logtail.Status{
 		Name: "file:/var/log/containerd.log", Kind: "file", Program: detect.Containerd, Path: "/var/log/containerd.log",
-		State: logtail.StateReading, Lines: 1203441, Bytes: 1 << 30, LastRead: now.Add(-2 * time.Second), LastTurn: now, Wake: logtail.WakeInotify,
+		State: logtail.StateReading, Lines: 1203441, Bytes: 1 << 30, LastRead: now.Add(-2 * time.Second), LastLine: now.Add(-26 * time.Hour), LastTurn: now, Wake: logtail.WakeInotify,
 		Position: logtail.Position{Source: "file:/var/log/containerd.log", Stream: "a1", Offset: 12},
 	}
 }

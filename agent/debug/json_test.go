@@ -31,7 +31,7 @@ var jsonTests = []struct{ path, want string }{
 ]}
 `},
 	{"/debug/sources", `{"sources_total":1,"candidates_total":1,"sources":[
-{"name":"file:/var/log/containerd.log","kind":"file","program":"containerd","path":"/var/log/containerd.log","state":"reading","position":{"source":"file:/var/log/containerd.log","stream":"a1","offset":12},"lines":1203441,"bytes":1073741824,"behind_bytes":0,"rotations":0,"last_read":"2026-11-24T04:52:58Z","last_turn":"2026-11-24T04:53:00Z","lag_seconds":0,"wake":"inotify"}
+{"name":"file:/var/log/containerd.log","kind":"file","program":"containerd","path":"/var/log/containerd.log","state":"reading","position":{"source":"file:/var/log/containerd.log","stream":"a1","offset":12},"lines":1203441,"bytes":1073741824,"behind_bytes":0,"rotations":0,"last_read":"2026-11-24T04:52:58Z","last_turn":"2026-11-24T04:53:00Z","last_line":"2026-11-23T02:53:00Z","lag_seconds":0,"wake":"inotify"}
 ],"candidates":[
 {"kind":"unit","name":"kubelet.service","program":"kubelet","found":true,"detail":"12 entries read"}
 ]}

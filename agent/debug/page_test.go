@@ -91,7 +91,7 @@ Image | Cause | Who waits for it | Told by | Time (UTC)
 nginx:1.27 | rate_limited · docker_hub · HTTP 429 | shop/web-0 app | containerd | 04:52:20
 ## Logs
 Log | State | Written by | Last line | Lines
-/var/log/containerd.log | reading | containerd | 2 s ago | 1,203,441
+/var/log/containerd.log | reading | containerd | 1 d 2 h ago read 2 s ago | 1,203,441
 ## Node
 Runtime: containerd v2.4.2 answers
 Images: 1 image, 71.0 MiB
@@ -169,6 +169,33 @@ func TestPage(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A line of the kubelet that only waits is no attempt: it is marked on the page of its
+// incident and not among the failed attempts.
+func TestBackOffIsNoAttempt(t *testing.T) {
+	w := outage()
+	waits := failed()
+	waits.BackOff, waits.Diagnosis = true, debug.Diagnosis{Cause: diagnose.BackOff}
+	w.attempts = append([]debug.Attempt{waits, waits}, w.attempts...)
+	if page := text(t, show(t, w, "/")); strings.Contains(page, "backoff") {
+		t.Errorf("a back-off is among the failed attempts:\n%s", page)
+	}
+	page := text(t, show(t, w, "/incidents/7f3a90c1d2e4b5a6"))
+	if n := strings.Count(page, "back-off: the kubelet waits, nothing was tried"); n != 2 || strings.Contains(page, "backoff") {
+		t.Errorf("%d back-offs are marked, want 2:\n%s", n, page)
+	}
+
+	w.attempts = w.attempts[:2]
+	w.open[0].Attempts, w.open[0].Diagnosis = 1, diagnose.Diagnosis{Cause: diagnose.BackOff}
+	for path, want := range map[string]string{
+		"/":                           "| 12 min | – last 40 s ago",
+		"/incidents/7f3a90c1d2e4b5a6": "for 12 min: only back-offs were seen, no attempt, the last 40 s ago",
+	} {
+		if page := text(t, show(t, w, path)); !strings.Contains(page, want) {
+			t.Errorf("%s: no %q in:\n%s", path, want, page)
+		}
 	}
 }
 

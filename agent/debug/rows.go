@@ -134,7 +134,7 @@ func (p *page) attemptRows(attempts []Attempt) []attemptRow {
 type sourceRow struct {
 	Path, Program, State, Error string
 	Reading                     bool
-	LastRead                    moment
+	LastRead, LastLine          moment
 	Lines, Behind               string
 }
 
@@ -142,7 +142,7 @@ func (p *page) sourceRow(s logtail.Status) sourceRow {
 	row := sourceRow{
 		Path: short(cmp.Or(s.Path, s.Name)), Program: short(s.Program), State: short(s.State),
 		Error: visible(cmp.Or(s.Error, strings.Join(s.Problems, "; ")), maxLong), Reading: s.State == logtail.StateReading,
-		LastRead: p.moment(s.LastRead), Lines: comma(s.Lines),
+		LastRead: p.moment(s.LastRead), LastLine: p.moment(s.LastLine), Lines: comma(s.Lines),
 	}
 	if s.Kind == "journal" {
 		row.Path = "journal in " + row.Path
