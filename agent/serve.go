@@ -41,7 +41,7 @@ func (a *Agent) serve(ctx context.Context) error {
 	details := debug.NewDebug(debug.DebugConfig{
 		NodeName: a.node.Name, Version: a.version,
 		History: history{a.pipe},
-		Sources: a.sources.status, Candidates: a.sources.candidates,
+		Sources: a.sources.status, Candidates: a.sources.candidates, LooksForLogs: a.cfg.Sources.Auto,
 		Node:   func(ctx context.Context) any { return nodeView{a.node, a.enricher.State(ctx)} },
 		Images: a.enricher.Images, Pulls: a.enricher.Pulls, Hosts: a.enricher.HostsOf,
 		Runtime: a.enricher.Runtime, Cache: a.enricher.CacheReport,
@@ -129,7 +129,7 @@ func sourceLoop(s logtail.Status, poll time.Duration) debug.Loop {
 
 // ready reports whether a source is being read and the receivers are not misconfigured.
 func (a *Agent) ready() (ok bool, why string) {
-	if ok, why := readable(a.sources.status()); !ok {
+	if ok, why := readable(a.sources.status(), a.cfg.Sources.Auto); !ok {
 		return false, why
 	}
 	if ok, why := a.exporter.Ready(); !ok {
@@ -138,8 +138,11 @@ func (a *Agent) ready() (ok bool, why string) {
 	return a.telemetry.Ready()
 }
 
-// readable says in one sentence why nothing at all can be read.
-func readable(sources []logtail.Status) (ok bool, why string) {
+// readable says in one sentence why nothing at all can be read. looked is sources.auto.
+func readable(sources []logtail.Status, looked bool) (ok bool, why string) {
+	if len(sources) == 0 && !looked {
+		return false, "no log is named: sources.auto is false, so none was looked for; name one with sources.files, or leave sources.auto true"
+	}
 	if len(sources) == 0 {
 		return false, "no log of a runtime or kubelet was found: neither a systemd journal nor one of the known files is there below host_root; mount the node's /var/log and /run/log, or name a file with sources.files"
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,18 @@ func TestQuietSourceIsNotStuck(t *testing.T) {
 	} {
 		if got := sourceLoop(logtail.Status{}, poll).MaxAge; got != want {
 			t.Errorf("with a poll of %s a turn may take %s, want %s", poll, got, want)
+		}
+	}
+}
+
+// What was not looked for is not said to be missing.
+func TestWhyNothingIsRead(t *testing.T) {
+	for looked, want := range map[bool]string{
+		true:  "neither a systemd journal nor one of the known files is there",
+		false: "sources.auto is false, so none was looked for",
+	} {
+		if ok, why := readable(nil, looked); ok || !strings.Contains(why, want) {
+			t.Errorf("sources.auto %t: got %t %q, want %q", looked, ok, why, want)
 		}
 	}
 }

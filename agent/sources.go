@@ -106,7 +106,7 @@ func (s *sources) discover(ctx context.Context) error {
 
 // complain logs why nothing at all can be read, once for each reason.
 func (s *sources) complain() {
-	ok, why := readable(s.status())
+	ok, why := readable(s.status(), s.cfg.Sources.Auto)
 	if !ok && why != s.complaint {
 		s.log.Error("nothing can be read", "reason", why)
 	}

@@ -36,6 +36,8 @@ type DebugConfig struct {
 	// be one.
 	Sources    func() []logtail.Status
 	Candidates func() []logtail.Candidate
+	// LooksForLogs is false where only the logs that the configuration names are read.
+	LooksForLogs bool
 	// Images returns what is on the node, Pulls those in flight, the oldest first, and
 	// Hosts what the runtime's configuration says about a registry.
 	Images func() enrich.Images

@@ -97,6 +97,7 @@ type world struct {
 	notReady     string
 	node         string
 	pprof        bool
+	named        bool // sources.auto is false
 	images       enrich.Images
 	filesystem   enrich.Filesystem
 	pulls        []enrich.Pull
@@ -139,7 +140,7 @@ func outage() *world {
 func (w *world) handler() http.Handler {
 	return debug.NewDebug(debug.DebugConfig{
 		NodeName: w.node, Version: "1.2.3",
-		History: w,
+		History: w, LooksForLogs: !w.named,
 		Sources: func() []logtail.Status { return w.sources },
 		Candidates: func() []logtail.Candidate {
 			if len(w.sources) == 0 {

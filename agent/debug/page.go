@@ -108,6 +108,8 @@ type indexPage struct {
 	PullsMore int
 	NodeRow   nodeRow
 	Sources   []sourceRow
+	// LooksForLogs is that of DebugConfig.
+	LooksForLogs bool
 	// SourcesMore is how many more there are.
 	SourcesMore int
 	Delivery    *deliveryRow
@@ -119,7 +121,7 @@ func (d *debugHandler) index(w http.ResponseWriter, _ *http.Request) {
 	history := d.cfg.History
 	total := history.Totals().Open
 	sources := d.cfg.Sources()
-	p := &indexPage{page: d.page(""), TryCommand: tryCommand(d.cfg.NodeName)}
+	p := &indexPage{page: d.page(""), TryCommand: tryCommand(d.cfg.NodeName), LooksForLogs: d.cfg.LooksForLogs}
 	p.Headline, p.Tone = headline(total, sources, p.Node)
 	p.Title = p.Headline
 	p.Warnings = d.warnings()

@@ -246,6 +246,9 @@ func TestHeadlines(t *testing.T) {
 			`<h1 class="warn">No log is being read on node-a</h1>`, "Not ready: no log is being read",
 			"No log of a container runtime or of the kubelet was found", "sources:\n  files: [",
 		}, "No image pull is failing"},
+		{"none was looked for", func(w *world) { w.open, w.sources, w.named = nil, nil, true }, []string{
+			"No log was looked for: <code>sources.auto</code> is false", "sources:\n  files: [",
+		}, "was found"},
 		{"no readable source", func(w *world) { w.open, w.sources = nil, []logtail.Status{waiting} }, []string{
 			`<h1 class="warn">No log is being read on node-a</h1>`, "open: permission denied; run as root", "117.2 KiB unread",
 		}, "No image pull is failing"},
