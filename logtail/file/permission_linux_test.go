@@ -38,6 +38,9 @@ func asNobody(t *testing.T, f func()) {
 func TestPermissionDenied(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
 	logtailtest.Append(t, path, text(0, 2))
+	if err := os.Chmod(path, 0); err != nil { // its owner may not read it either
+		t.Fatal(err)
+	}
 	for dir := filepath.Dir(path); strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)

@@ -24,16 +24,23 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// installations are the systemds that can be had here: the machine's and a newer one.
+// installations are the systemds that can be had here: the machine's and, on CI, a newer one.
 func installations(t *testing.T) []journaltest.Systemd {
 	t.Helper()
 	host, err := journaltest.Host()
 	if err != nil {
 		cannot(t, err)
 	}
+	if os.Geteuid() != 0 {
+		cannot(t, journaltest.ErrNeedsRoot)
+	}
 	newer, err := journaltest.Newer(t.Context(), "../../bin")
-	if err != nil {
+	if err != nil && os.Getenv("CI") == "true" {
 		cannot(t, err)
+	}
+	if err != nil {
+		t.Logf("only with the machine's systemd: %v", err)
+		return []journaltest.Systemd{host}
 	}
 	return []journaltest.Systemd{host, newer}
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -41,6 +42,9 @@ func startDaemon(t *testing.T, o journaltest.Options) *journaltest.Daemon {
 		o.Dir = t.TempDir()
 	}
 	d, err := journaltest.Start(t.Context(), o)
+	if errors.Is(err, journaltest.ErrNeedsRoot) {
+		cannot(t, err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,18 +30,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// eachSystemd runs a test with the machine's systemd and a newer one, side by side.
+// eachSystemd runs a test with the machine's systemd and, on CI, a newer one, side by side.
 func eachSystemd(t *testing.T, test func(*testing.T, *journald)) {
 	length, seed := settings(t)
 	host, err := journaltest.Host()
 	if err != nil {
 		cannot(t, err)
 	}
-	newer, err := journaltest.Newer(t.Context(), "../../bin")
-	if err != nil {
-		cannot(t, err)
+	if os.Geteuid() != 0 {
+		cannot(t, journaltest.ErrNeedsRoot)
 	}
-	for name, s := range map[string]journaltest.Systemd{"Host": host, "Newer": newer} {
+	systemds := map[string]journaltest.Systemd{"Host": host}
+	newer, err := journaltest.Newer(t.Context(), "../../bin")
+	switch {
+	case err == nil:
+		systemds["Newer"] = newer
+	case os.Getenv("CI") == "true":
+		cannot(t, err)
+	default:
+		t.Logf("only with the machine's systemd: %v", err)
+	}
+	for name, s := range systemds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newJournald(t, s, length, seed))

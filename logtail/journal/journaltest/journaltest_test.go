@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"pullcause/logtail/journal/journaltest"
@@ -50,6 +51,26 @@ func newer(t *testing.T) journaltest.Systemd {
 		cannot(t, err)
 	}
 	return s
+}
+
+// Nobody who runs the tests on a machine of theirs has asked for apt-get.
+func TestNewerIsFetchedOnCIAlone(t *testing.T) {
+	dir := t.TempDir()
+	called := filepath.Join(dir, "called")
+	for _, program := range []string{"apt-get", "apt-config", "dpkg"} {
+		script := "#!/bin/sh\necho $0 >>" + called + "\nexit 1\n"
+		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv("CI", "")
+	if _, err := journaltest.Newer(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "where CI=true") {
+		t.Errorf("got %v", err)
+	}
+	if programs, err := os.ReadFile(called); err == nil {
+		t.Errorf("it called %s", programs)
+	}
 }
 
 func TestHostFormats(t *testing.T) { testFormats(t, host(t)) }

@@ -159,10 +159,13 @@ func (s Systemd) inside(path string) (string, []bind, error) {
 	return filepath.Join(mnt, filepath.Base(path)), []bind{{filepath.Dir(path), mnt}}, nil
 }
 
+// ErrNeedsRoot is the error of whoever runs what needs mount namespaces as another user.
+var ErrNeedsRoot = errors.New("needs root: journald runs in a mount namespace of its own")
+
 // needRoot says why what needs mount namespaces cannot be done.
 func needRoot() error {
 	if os.Geteuid() != 0 {
-		return errors.New("mount namespaces need root")
+		return ErrNeedsRoot
 	}
 	return nil
 }
