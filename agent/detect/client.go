@@ -15,7 +15,7 @@ func (d *detection) crictl(msg value) bool {
 // pull, and whose words they repeat: crictl, ctr, kubeadm, podman, docker.
 var clientWords = [...]struct {
 	begin, program string
-	image          bool // the image follows, up to ": "
+	image          bool // the image follows, up to ": "; anybody may write so
 }{
 	{"pulling image failed: ", Containerd, false},
 	{"pulling image: ", Containerd, false},
@@ -28,9 +28,10 @@ var clientWords = [...]struct {
 	{"failed to register layer: ", Dockerd, false},
 }
 
-// clientOutput reads what a client of a runtime printed. It reports whether it
-// knows the words; those that introduce anything must be followed by the error
-// of a pull.
+// clientOutput reads what a client of a runtime printed, or a sentence that quotes it.
+// It reports whether it knows the words; those that introduce anything must be
+// followed by the error of a pull, those with an image by one that can be the name of
+// one.
 func (d *detection) clientOutput(text string) bool {
 	for _, words := range clientWords {
 		n := strings.Index(text, words.begin)
@@ -41,6 +42,9 @@ func (d *detection) clientOutput(text string) bool {
 		var image string
 		if words.image {
 			image, failure = cutImage(failure)
+			if strings.ContainsAny(image, " \t") || failure == "" {
+				return false
+			}
 		}
 		if words.begin == "error pulling image configuration: " || words.begin == "failed to register layer: " {
 			failure = text[n:]
@@ -49,6 +53,7 @@ func (d *detection) clientOutput(text string) bool {
 		if !words.image && !aboutPull(f) {
 			return false
 		}
+		d.foreign = d.foreign || n > 0 || words.image
 		s := d.signal(PullFailed, words.program)
 		s.Image, s.Failure = image, f
 		d.send(s)

@@ -23,12 +23,16 @@ func (d *detection) containerd(msg value, f fields) bool {
 		d.pullStalled(msg.text(), f)
 	case msg.startsWith("Pulled image "):
 		d.pulledImage(msg.text())
-	case msg.startsWith("trying next host"), msg.startsWith("fetch failed"):
+	case isHostMessage(msg):
 		d.hostFailed(msg.text(), f)
 	case msg.startsWith("RunPodSandbox for "):
 		d.runPodSandbox(msg, f)
 	case string(msg.raw) == "starting containerd":
-		d.started(RuntimeStarted, Containerd, f.text("version"))
+		version := f.text("version")
+		if version == "" {
+			return false
+		}
+		d.started(RuntimeStarted, Containerd, version)
 	default:
 		return false
 	}
@@ -51,7 +55,9 @@ func (d *detection) pullImage(msg string, f fields) {
 	case strings.HasPrefix(rest, " failed"):
 		s := d.signal(PullFailed, Containerd)
 		s.Image, s.RequestID = image, f.text("trace_id")
-		s.Failure = d.inlineError(rest, f)
+		if s.Failure = d.inlineError(rest, f); s.Failure == nil && !d.accepts(AnyText) {
+			return
+		}
 		d.send(s)
 	}
 }
@@ -126,6 +132,17 @@ func (d *detection) pullStalled(msg string, f fields) {
 	d.send(s)
 }
 
+// isHostMessage reports whether a message is one of the resolver's.
+func isHostMessage(msg value) bool {
+	for _, begin := range [...]string{"trying next host", "fetch failed"} {
+		if msg.startsWith(begin) {
+			rest := msg.raw[len(begin):]
+			return len(rest) == 0 || starts(rest, " after status: ") || starts(rest, " - response was ")
+		}
+	}
+	return false
+}
+
 // hostFailed reads the resolver's lines: "trying next host", "fetch failed"
 // (2.0 and later, the last host), with the error as a field, or with the status
 // behind " after status: "; in 1.x "response was http.StatusNotFound" was the
@@ -188,6 +205,9 @@ func (d *detection) runPodSandbox(msg value, f fields) {
 		return
 	}
 	metadata, rest, _ := strings.Cut(strings.TrimPrefix(msg.text(), "RunPodSandbox for "), " failed, error")
+	if !strings.HasPrefix(metadata, "&PodSandboxMetadata{") && !strings.HasPrefix(metadata, "name:") {
+		return
+	}
 	failure := f.text("error")
 	if failure == "" {
 		failure = strings.TrimPrefix(rest, ": ")

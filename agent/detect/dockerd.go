@@ -84,7 +84,7 @@ func aboutPull(f *Failure) bool {
 	if f.Status != 0 || f.Step != StepUnknown || len(f.Registry) > 0 || f.Reference != "" {
 		return true
 	}
-	if u, err := url.Parse(f.URL); err == nil && strings.HasPrefix(u.Path, "/v2/") {
+	if u, err := url.Parse(f.URL); err == nil && (strings.HasPrefix(u.Path, "/v2/") || u.Path == "/v1/_ping") {
 		return true
 	}
 	for _, words := range dockerWords {

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"bytes"
-	"strings"
 	"time"
 )
 
@@ -25,6 +24,7 @@ type entry struct {
 	head []byte
 	body []byte
 	line []byte // both
+	tag  []byte // the program's name in head, if there is one
 	// message is the text behind the header (klog, text).
 	message []byte
 }
@@ -32,11 +32,27 @@ type entry struct {
 // maxHead bounds what others put in front of a line, in bytes.
 const maxHead = 512
 
-// open finds where the program's own text begins. It does not know the formats
-// of what may stand before, which are many and in any language, but those of
-// the programs, which are few.
+// openRecord opens a line that is a program's record from its beginning, or behind an
+// envelope that is known. For any other line ok is false, and the format text.
+func openRecord(line []byte) (e entry, ok bool) {
+	e = entry{body: line, line: line, message: line}
+	if len(line) == 0 || e.openAt(line, 0) {
+		return e, len(line) > 0
+	}
+	envelope, ok := openEnvelope(line)
+	if ok {
+		e.tag = envelope.tag
+	}
+	return e, ok && envelope.size < len(line) && e.openAt(line, envelope.size)
+}
+
+// open finds where the program's own text begins, whatever stands before it: people
+// paste lines behind names of nodes, timestamps of collectors and much else.
 func open(line []byte) entry {
-	e := entry{body: line, line: line}
+	e, ok := openRecord(line)
+	if ok {
+		return e
+	}
 	for i := range min(len(line), maxHead) {
 		c := line[i]
 		if c != 't' && c != 'l' && c != '{' && c != 'E' && c != 'I' && c != 'W' && c != 'F' {
@@ -46,7 +62,6 @@ func open(line []byte) entry {
 			return e
 		}
 	}
-	e.message = line
 	return e
 }
 
@@ -64,12 +79,14 @@ func (e *entry) openAt(line []byte, i int) bool {
 			return false
 		}
 		e.format = object
-	default:
+	case 'E', 'I', 'W', 'F':
 		n := klogHeader(rest)
 		if n == 0 {
 			return false
 		}
 		e.format, e.message = klog, rest[n:]
+	default:
+		return false
 	}
 	e.head, e.body = line[:i], rest
 	return true
@@ -135,44 +152,22 @@ func (e *entry) klogMessage() (value, []byte) {
 
 func (e *entry) structured() bool { return starts(e.message, `"`) }
 
-// program is who wrote the record by the tag that a log system put in front:
-// "Jun 12 10:00:00 node containerd[123]: ". Empty if it is none we know.
-func (e *entry) program() string {
-	return programs(tag(e.head))
-}
+// program is who wrote the record by the tag in front of it, empty if there is none
+// or it is none of ours.
+func (e *entry) program() string { return programs(string(e.tag)) }
 
-// tag is the name in front of the last ": " of a head.
-func tag(head []byte) string {
-	head = bytes.TrimSpace(head)
-	head, found := bytes.CutSuffix(head, []byte(":"))
-	if !found {
-		return ""
-	}
-	head = head[bytes.LastIndexByte(head, ' ')+1:]
-	if n := bytes.IndexByte(head, '['); n >= 0 {
-		head = head[:n]
-	}
-	return string(head)
-}
-
-// programs maps names of processes and units to those of signals.
-func programs(name string) string {
-	switch strings.TrimSuffix(name, ".service") {
-	case "containerd", "cri-containerd":
-		return Containerd
-	case "kubelet", "hyperkube", "kubelite", "k3s", "k3s-agent", "rke2", "cri-client":
-		return Kubelet
-	case "crio", "cri-o":
-		return CRIO
-	case "dockerd", "docker", "dockerd-current":
-		return Dockerd
-	}
-	return ""
-}
+// foreign reports whether the tag in front of the record is that of a program that is
+// neither a runtime nor a kubelet.
+func (e *entry) foreign() bool { return len(e.tag) > 0 && e.program() == "" }
 
 // time is when the record was written: as the program itself wrote it, else as
-// what stands in front says.
+// what stands in front says. A time that cannot be meant is none.
 func (e *entry) time(ref time.Time, loc *time.Location) (time.Time, bool) {
+	t, ok := e.writtenTime(ref, loc)
+	return t, ok && plausible(t)
+}
+
+func (e *entry) writtenTime(ref time.Time, loc *time.Location) (time.Time, bool) {
 	switch e.format {
 	case klog:
 		return klogTime(e.body, ref, loc)
@@ -184,7 +179,7 @@ func (e *entry) time(ref time.Time, loc *time.Location) (time.Time, bool) {
 				break
 			}
 			if k := string(key); k == "time" || k == "ts" || k == "timestamp" {
-				if t, ok := stampTime(v, loc); ok {
+				if t, ok := stampTime(v, loc); ok && plausible(t) {
 					return t, true
 				}
 			}

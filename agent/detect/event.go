@@ -84,23 +84,27 @@ func (d *detection) event(s Signal, message string) {
 // sandboxEvents are how the messages of FailedCreatePodSandBox begin.
 var sandboxEvents = [...]string{"Failed to create pod sandbox: ", "Failed create pod sandbox: "}
 
-// plain reads a line that no program wrote as a log: events as kubectl prints
-// them, or what a client said. In the log of a known program it is a line of a
-// record that was not put together, of which only the last is of use.
+// plain reads a line that is no record: events as kubectl prints them, what a client
+// printed, and the last line of a specification of several. Which of them count is
+// up to the detector and the source.
 func (d *detection) plain(text string) bool {
 	text = strings.TrimRight(text, "\r\n")
-	if strings.Contains(text, startFailedMark) {
-		d.startFailedText(text)
-		return true
-	}
-	if d.rec.Program != "" && d.rec.Program != Event {
+	switch {
+	case d.known():
+		return d.rec.Program == Kubelet && strings.Contains(text, "}"+startFailedMark) && d.startFailedText(text)
+	case d.accepts(AnyText) && strings.Contains(text, startFailedMark):
+		return d.startFailedText(text)
+	case d.rec.Program != Event && !d.accepts(EventText):
 		return false
 	}
 	n := messageStart(text)
 	if n < 0 {
-		return d.clientOutput(text)
+		return d.accepts(AnyText) && d.clientOutput(text)
 	}
 	head, message := text[:n], text[n:]
+	if e, ok := openEnvelope([]byte(head)); ok && e.tag != nil && programs(string(e.tag)) == "" {
+		d.foreign = true
+	}
 	if strings.TrimSpace(head) != "" {
 		message = withoutColumns(message)
 	}

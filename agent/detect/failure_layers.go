@@ -174,4 +174,8 @@ var dockerWrappers = [...]wrapper{
 	// became: the pause image.
 	{"failed pulling image ", ref, StepUnknown, noFinding},
 	{"failed to inspect sandbox image ", ref, StepUnknown, noFinding},
+	// kubelet 1.6 to 1.9 pkg/kubelet/dockershim/docker_sandbox.go; docker 1.12 and later
+	// answer with an object.
+	{"unable to pull sandbox image ", ref, StepUnknown, noFinding},
+	{`{"message":"`, plain, StepUnknown, noFinding},
 }

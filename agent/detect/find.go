@@ -2,170 +2,98 @@ package detect
 
 import "bytes"
 
-// Find returns the index of a byte of the next line in the block that [Detect]
-// may have something to say about, or -1. It is the [logtail.Filter] of the
+// Find returns the index of a byte of the next line in the block that a [Detector] of a
+// log may have something to say about, or -1. It is the [logtail.Filter] of the
 // agent: nearly every line of a node's log is noise, and this is all that is
 // done for it.
 //
-// The two formats that make up a node's log are told by the beginning of a line,
-// and nearly all of their lines are noise by the first letter of the message. What
-// is left, and every other format, is searched for phrases.
+// A line counts only in its program's own form, so its beginning is looked at first: a
+// record of logrus, klog or JSON, alone or behind the envelope of a log system that
+// names no other program. Whatever else is written to the same file ends there, and
+// nearly all records by the first letter of their message. What is left is searched
+// for phrases.
 //
 // It leaves out lines that say again what another one says: "Pulled image"
-// beside "PullImage … returns image reference". Events of kubectl are not
-// searched for either; explain hands every line to Detect.
+// beside "PullImage … returns image reference". explain hands every line to Detect.
 func Find(block []byte) int {
 	for from := 0; from < len(block); {
 		line := block[from:]
 		if n := bytes.IndexByte(line, '\n'); n >= 0 {
 			line = line[:n]
 		}
-		if maySpeak(line) {
-			if n := phraseIn(line); n >= 0 {
-				return from + n
-			}
-			if klogBlock(line) {
-				return from
-			}
+		if n := findIn(line); n >= 0 {
+			return from + n
 		}
 		from += len(line) + 1
 	}
 	return -1
 }
 
-// klogBlock reports whether a line of klog ends before its error does, in which the
-// phrase may be: "Unhandled Error" err=<.
-func klogBlock(line []byte) bool {
-	return opensBlock(line) && klogHeader(line) > 0
+// findIn is [Find] for one line.
+func findIn(line []byte) int {
+	speaks, ok := recordSpeaks(line)
+	if ok {
+		if speaks {
+			return searched(line)
+		}
+		return -1
+	}
+	e, ok := openEnvelope(line)
+	if !ok || e.tag != nil && programs(string(e.tag)) == "" {
+		return -1
+	}
+	if speaks, ok = recordSpeaks(line[e.size:]); !ok || !speaks {
+		return -1
+	}
+	if n := searched(line[e.size:]); n >= 0 {
+		return e.size + n
+	}
+	return -1
 }
 
-// maySpeak reports whether a line of logrus or klog has a message that begins
-// like one that Detect knows; it knows nothing against lines of other formats.
-func maySpeak(line []byte) bool {
+// searched returns the index of a phrase in a line whose beginning fits, or of the
+// line itself if the phrase may follow on a later one.
+func searched(line []byte) int {
+	if n := phraseIn(line); n >= 0 {
+		return n
+	}
+	if continues(line) {
+		return 0
+	}
+	return -1
+}
+
+// continues reports whether a record of klog goes on behind the line: its error, as in
+// "Unhandled Error" err=<, or the specification of a container.
+func continues(line []byte) bool {
+	return (opensBlock(line) || opensSpec(line)) && klogHeader(line) > 0
+}
+
+// recordSpeaks reports whether a record has a message that begins like one that is
+// known. ok is false if the line begins with no record.
+func recordSpeaks(line []byte) (speaks, ok bool) {
 	if len(line) == 0 {
-		return false
+		return false, true
 	}
 	switch line[0] {
 	case 't':
-		return logfmtSpeaks(line)
-	case 'I', 'W', 'E', 'F':
-		return klogSpeaks(line)
-	}
-	return true
-}
-
-// logfmtSpeaks reports whether the message of a logrus line begins as those do that
-// containerd.go, crio.go, dockerd.go and client.go read.
-func logfmtSpeaks(line []byte) bool {
-	level, rest, ok := logfmtMessage(line)
-	if !ok || len(rest) == 0 {
-		return !ok
-	}
-	switch rest[0] {
-	case 'P':
-		return starts(rest, "Pull") || starts(rest, "Ping ")
-	case 's':
-		return starts(rest, "stop pulling image ") || starts(rest, `starting containerd"`)
-	case 'S':
-		return starts(rest, "Starting CRI-O, ")
-	case 'R':
-		return starts(rest, "RunPodSandbox for ") && level == 'e' || starts(rest, "Response error: ")
-	case 'c':
-		return starts(rest, "cancel pulling image ")
-	case 't':
-		return starts(rest, "trying next host") || starts(rest, "time=")
-	case 'f':
-		return starts(rest, "fetch failed")
-	case 'p':
-		return starts(rest, "pulling image")
-	case 'E':
-		return starts(rest, "Error pulling image ") || wrapsRecord(rest)
-	case 'T':
-		return starts(rest, "Timed out on waiting up to ")
-	case 'N':
-		return starts(rest, "Not continuing with pull ")
-	case 'A':
-		return starts(rest, "Attempting next endpoint ")
-	case 'I':
-		return starts(rest, "Ignoring extra error ") || wrapsRecord(rest)
-	case 'D':
-		return starts(rest, "Download failed, retrying")
-	case 'H':
-		return starts(rest, "Handler for POST ")
-	}
-	return wrapsRecord(rest)
-}
-
-// logfmtMessage looks behind `time="2026-11-23T22:48:47.623221596Z" level=info msg="`.
-// It returns the first letter of the level; ok is false if the line begins otherwise.
-func logfmtMessage(line []byte) (level byte, message []byte, ok bool) {
-	const begin, shortest, longest = `time="`, 20, 40
-	if !starts(line, begin) || len(line) < longest+len(" level=warning msg=") {
-		return 0, nil, false
-	}
-	n := len(begin) + len("2026-11-23T22:48:47.623221596Z") // containerd's in UTC
-	if line[n] != '"' {
-		if n = bytes.IndexByte(line[shortest:len(begin)+longest], '"'); n < 0 {
-			return 0, nil, false
+		if level, message, ok := logfmtMessage(line); ok {
+			return runtimeSpeaks(level, message), true
 		}
-		n += shortest
+		ok = startsLogfmt(line)
+		return ok, ok
+	case 'l':
+		ok = startsLogfmt(line)
+		return ok, ok
+	case 'I', 'W', 'E', 'F':
+		if looksKlog(line) {
+			return klogSpeaks(line), true
+		}
+		return false, false
+	case '{':
+		return objectSpeaks(line), true
 	}
-	rest := line[n:]
-	if !starts(rest, `" level=`) {
-		return 0, nil, false
-	}
-	rest = rest[len(`" level=`):]
-	n = bytes.IndexByte(rest[:min(len(rest), len("warning "))], ' ')
-	if n <= 0 || !starts(rest[n:], ` msg="`) {
-		return 0, nil, false
-	}
-	return rest[0], rest[n+len(` msg="`):], true
-}
-
-// wrapsRecord reports whether a message may itself be a record of another program:
-// JSON, or a klog line.
-func wrapsRecord(message []byte) bool {
-	return message[0] == '{' || message[0] == '\\' || len(message) > 1 && (message[1] == '0' || message[1] == '1')
-}
-
-// klogSpeaks looks behind `I1123 22:48:47.626250   21023 kubelet.go:2493] "`.
-func klogSpeaks(line []byte) bool {
-	const shortest, longest = len("E0000 00:00:00.000000 "), 100
-	if len(line) <= shortest || line[1] < '0' || line[1] > '1' || line[shortest-1] != ' ' {
-		return true
-	}
-	n := bytes.IndexByte(line[shortest:min(len(line), longest)], ']')
-	if n < 0 || !starts(line[shortest+n:], `] "`) {
-		return true
-	}
-	rest := line[shortest+n+len(`] "`):]
-	if len(rest) == 0 {
-		return false
-	}
-	// As kubelet.go reads them.
-	switch rest[0] {
-	case 'P':
-		return starts(rest, "PullImage from ")
-	case 'F':
-		return starts(rest, "Failed ")
-	case 'E':
-		return starts(rest, "Error syncing pod") || starts(rest, "Event occurred")
-	case 'U':
-		return starts(rest, "Unhandled Error") || starts(rest, "Unable to retrieve pull secret")
-	case 'C':
-		return starts(rest, "Container start failed") || starts(rest, "CreatePodSandbox ")
-	case 'R':
-		return starts(rest, "RunPodSandbox from ")
-	case 'G':
-		return starts(rest, "Get ImageStatus ")
-	case 'I':
-		return starts(rest, "ImageStatus ")
-	case 'K':
-		return starts(rest, "Kubelet version")
-	case 'S':
-		return starts(rest, "SyncLoop REMOVE")
-	}
-	return false
+	return false, false
 }
 
 // phraseIn returns the index of a phrase about pulls in a line, or -1. All those

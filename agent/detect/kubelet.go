@@ -30,6 +30,9 @@ func header(e entry) []byte {
 // kubelet reads the message and the values of a structured line (kubelet 1.19
 // and later, klog text or JSON). It reports whether it knows the message.
 func (d *detection) kubelet(msg value, f fields) bool {
+	if file := sharedMessages[string(msg.raw)]; file != "" && !d.writtenIn(file) {
+		return false
+	}
 	switch string(msg.raw) {
 	case "PullImage from image service failed", "Failed to pull image",
 		"Get ImageStatus from image service failed", "ImageStatus from image service failed",
@@ -64,6 +67,33 @@ func (d *detection) kubelet(msg value, f fields) bool {
 		return d.credentialPlugin(msg)
 	}
 	return true
+}
+
+// sharedMessages are those that other programs may write as well, and the file of the
+// kubelet that they stand in (pkg/kubelet/kuberuntime, client-go tools/record).
+var sharedMessages = map[string]string{
+	"Failed to pull image":             "kuberuntime_image.go",
+	"Failed to get image status":       "kuberuntime_image.go",
+	"Failed to ensure image":           "kuberuntime_manager.go",
+	"Container start failed in pod":    "kuberuntime_manager.go",
+	"Failed to create sandbox for pod": "kuberuntime_sandbox.go",
+	"CreatePodSandbox for pod failed":  "kuberuntime_manager.go",
+	"Event occurred":                   "event.go",
+}
+
+// writtenIn reports whether a record of the kubelet names the file of its source code,
+// in the header or as caller. Text that people paste need not.
+func (d *detection) writtenIn(file string) bool {
+	if d.accepts(AnyText) {
+		return true
+	}
+	where := header(d.entry)
+	if d.entry.format == object {
+		v, _ := d.entry.fields().get("caller")
+		where = v.raw
+	}
+	n := bytes.LastIndexAny(where[:max(0, bytes.LastIndexByte(where, ':'))], " /")
+	return starts(where[n+1:], file+":")
 }
 
 // imageService reads the failed call of the image service. It names the image

@@ -128,19 +128,21 @@ func (d *detection) startFailed(err value) {
 	d.startFailedText(err.text())
 }
 
-func (d *detection) startFailedText(text string) {
+// startFailedText reports whether the text is of this form. The kind of the container
+// stands first; only where its specification was cut off is it missing.
+func (d *detection) startFailedText(text string) bool {
 	subject, rest, found := strings.Cut(text, startFailedMark)
-	if !found {
-		return
+	kind, spec := cutContainerKind(subject)
+	if !found || kind == "" && !strings.HasSuffix(subject, "}") && !d.accepts(AnyText) {
+		return false
 	}
 	pod, rest, _ := strings.Cut(rest, ": ")
 	reason, message, _ := strings.Cut(rest, ": ")
 	if !imageReason(reason) {
-		return
+		return true
 	}
 	s := d.signal(PullFailed, Kubelet)
 	s.Pod = fullPodName(pod)
-	kind, spec := cutContainerKind(subject)
 	s.ContainerKind = kind
 	var image string
 	s.Container, image = containerSpec(spec)
@@ -149,6 +151,7 @@ func (d *detection) startFailedText(text string) {
 		s.Image = image
 	}
 	d.send(s)
+	return true
 }
 
 // containerKinds are the kubelet's words for them.

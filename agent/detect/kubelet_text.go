@@ -13,8 +13,8 @@ func (d *detection) kubeletText(text string) bool {
 	case strings.HasPrefix(text, "SyncLoop (DELETE, "), strings.HasPrefix(text, "SyncLoop (REMOVE, "):
 		d.podsGoneText(text)
 	case strings.Contains(text, startFailedMark):
-		d.startFailedText(text)
-	case strings.Contains(text, "container start failed: "):
+		return d.startFailedText(text)
+	case startsWithKind(text, " start failed: "):
 		d.startFailedNoPod(text)
 	case strings.HasPrefix(text, "Failed getting credential "):
 		return d.credentialPlugin(value{raw: []byte(text)})
@@ -46,7 +46,7 @@ func (d *detection) syncText(text string, p Pod, program string) {
 func (d *detection) imageServiceText(text string) bool {
 	for _, begin := range [...]string{"PullImage ", "ImageStatus ", "Pull image "} {
 		rest, found := strings.CutPrefix(text, begin)
-		if !found {
+		if !found || begin == "Pull image " && !d.writtenIn("kuberuntime_image.go") {
 			continue
 		}
 		image, rest, quoted := cutQuoted(rest)
@@ -158,6 +158,16 @@ func (d *detection) startFailedNoPod(text string) {
 	s.ContainerKind = containerKind(subject)
 	d.told(&s, reason, message)
 	d.send(s)
+}
+
+// startsWithKind reports whether a kind of container and then the words begin a text.
+func startsWithKind(text, words string) bool {
+	for _, k := range containerKinds {
+		if rest, found := strings.CutPrefix(text, k.word); found && strings.HasPrefix(rest, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // pullSecretText reads "Unable to retrieve pull secret ns/secret for ns/pod due

@@ -19,6 +19,7 @@ const (
 	CRIO       = "crio"
 	Dockerd    = "dockerd"
 	Event      = "event" // text of Kubernetes events, as kubectl prints it
+	Text       = "text"  // text that is no program's own form
 )
 
 // Kind is what a signal reports.
@@ -60,8 +61,10 @@ const (
 type Signal struct {
 	Kind    Kind
 	Program string
-	// Time is when the program wrote the record.
-	Time time.Time
+	// Time is when the program wrote the record. Undated is set if the record does not
+	// tell: then Time is Observed.
+	Time    time.Time
+	Undated bool
 	// Observed is when the record was read.
 	Observed time.Time
 	// Pos and End span the record in its source; Line is the 1-based number of its

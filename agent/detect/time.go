@@ -22,6 +22,13 @@ func orUTC(loc *time.Location) *time.Location {
 	return loc
 }
 
+// plausible reports whether a record can have been written then. A clock that was
+// never set, and the zero time of Go, lie before it.
+func plausible(t time.Time) bool {
+	const first, last = 946_684_800, 7_258_118_400 // the years 2000 to 2199
+	return t.Unix() >= first && t.Unix() < last
+}
+
 // ahead is how far a line without a year may lie ahead of ref: clocks differ.
 const ahead = 24 * time.Hour
 

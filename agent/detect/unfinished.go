@@ -10,9 +10,10 @@ const (
 
 // Unfinished reports whether the record continues on the next line: klog
 // writes a value of several lines as "err=<", the lines each behind a tab, and
-// " >" (klog v2.140.0 internal/serialize/keyvalues.go). Who asks joins the
+// " >" (klog v2.140.0 internal/serialize/keyvalues.go); the specification of a
+// container goes on where its arguments hold newlines. The caller joins the
 // following line with a newline and asks again. It gives up at 200 lines or
-// 256 KiB, and at a line that cannot belong to the value; Detect reads such a
+// 256 KiB, and at a line that cannot belong to the record; Detect reads such a
 // line on its own.
 func Unfinished(record []byte) bool {
 	for len(record) > 0 {
@@ -32,12 +33,13 @@ func GaveUp(record []byte) bool {
 	return unclosed
 }
 
-// firstRecord is the length of the first record in what was joined, and
-// whether a value of it still lacks its end. All of a text that opens no value
-// is one record.
+// firstRecord is the length of the first record in what was joined, and whether a
+// value or a specification in it still lacks its end. All of a text that opens none is
+// one record.
 func firstRecord(b []byte) (end int, unclosed bool) {
 	end = lineEnd(b)
-	if !opensBlock(b[:end]) {
+	block := opensBlock(b[:end])
+	if !block && !opensSpec(b[:end]) {
 		return len(b), false
 	}
 	e := open(b[:end])
@@ -49,15 +51,43 @@ func firstRecord(b []byte) (end int, unclosed bool) {
 		next := end + 1
 		n := lineEnd(b[next:])
 		line := withoutHead(b[next:next+n], e.head)
-		if !closesBlock(line) && !inBlock(line) {
+		if !belongs(line, block) {
 			return end, false
 		}
-		if closesBlock(line) {
+		switch {
+		case !block:
+			unclosed = !bytes.Contains(line, []byte("}"+startFailedMark))
+		case closesBlock(line):
 			unclosed = opensBlock(line)
 		}
 		end = next + n
 	}
+	if !block && !unclosed {
+		end = len(b) // what the registry answered may follow
+	}
 	return end, unclosed
+}
+
+// belongs reports whether a line can be one of a value or, if it is no block, of a
+// container's specification, which holds any text.
+func belongs(line []byte, block bool) bool {
+	if block {
+		return closesBlock(line) || inBlock(line)
+	}
+	return klogHeader(line) == 0 && !startsLogfmt(line)
+}
+
+// opensSpec reports whether a line of klog has a container's specification that a
+// newline in its arguments breaks (kubelet up to 1.30, which prints it as it is:
+// pkg/kubelet/kuberuntime/kuberuntime_manager.go).
+func opensSpec(line []byte) bool {
+	const spec = "&Container{Name:"
+	n := bytes.IndexByte(line, '&') // rare, so that nearly every line is done with
+	if n < 0 || !starts(line[n:], spec) || bytes.Contains(line[n:], []byte(startFailedMark)) {
+		return false
+	}
+	before := line[:n]
+	return has(before, "] container ") || has(before, "] init container ") || has(before, "] ephemeral container ")
 }
 
 func lineEnd(b []byte) int {
@@ -130,9 +160,8 @@ func MayContinue(record []byte) bool {
 // before it.
 func Continues(record, next []byte) bool {
 	if Unfinished(record) {
-		e := open(record[:lineEnd(record)])
-		line := withoutHead(next, e.head)
-		return closesBlock(line) || inBlock(line)
+		first := record[:lineEnd(record)]
+		return belongs(withoutHead(next, open(first).head), opensBlock(first))
 	}
 	return registryLine(bytes.TrimSpace(next)) && MayContinue(record)
 }

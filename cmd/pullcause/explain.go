@@ -176,7 +176,11 @@ func (x *explainer) detect(rec logtail.Record) {
 		s.Line = x.first
 		a := attempt.FromSignal(s)
 		x.found++
-		x.print.print(explanationOf(x.file, s, a, diagnose.Diagnose(a, diagnose.Facts{})))
+		diagnosis := diagnose.Diagnose(a, diagnose.Facts{})
+		if s.Program == detect.Text { // anybody can have written it
+			diagnosis.Confidence = diagnose.Possible
+		}
+		x.print.print(explanationOf(x.file, s, a, diagnosis))
 	})
 	if skipped > 0 {
 		x.note("%sline %d: read the first %d failures, skipped %d", x.named(), x.first, detect.MaxFailures, skipped)

@@ -45,6 +45,9 @@ func explanationOf(file string, s detect.Signal, a attempt.Attempt, d diagnose.D
 		Pod: s.Pod.Name, PodUID: s.Pod.UID, Container: s.Container,
 		Error: s.Raw,
 	}
+	if s.Undated {
+		e.Time = time.Time{}
+	}
 	if s.Pod.Namespace != "" {
 		e.Pod = s.Pod.Namespace + "/" + s.Pod.Name
 	}

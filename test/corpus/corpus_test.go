@@ -12,7 +12,8 @@
 //
 // with one want for each signal, in order, or "want nothing". Only the keys
 // named are compared; without=text says that no text of the signal contains it.
-// A note that begins with "not searched for" excuses the record from detect.Find.
+// A note that begins with "not searched for" excuses the record from detect.Find. One
+// that begins with "not in a log" marks text that explain reads and the agent does not.
 package corpus_test
 
 import (
@@ -53,6 +54,31 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// TestLogs checks that the agent, which reads logs that others write to as well, makes
+// the same of the records of runtimes and kubelets, and nothing of any other text.
+func TestLogs(t *testing.T) {
+	for _, c := range load(t) {
+		t.Run(c.file+"/"+c.name, func(t *testing.T) {
+			var got []detect.Signal
+			rec := logtail.Record{Body: []byte(c.record()), Observed: read}
+			detector := detect.Detector{Zone: time.UTC}
+			detector.Detect(rec, func(s detect.Signal) { got = append(got, s) })
+			switch {
+			case len(c.want) > 0 && !c.logged():
+				if len(got) > 0 {
+					t.Errorf("got %+v, want nothing: it is no record of a program\nrecord: %s", got, c.record())
+				}
+			case len(got) != len(c.want):
+				t.Errorf("%d signals, want %d: %+v\nrecord: %s", len(got), len(c.want), got, c.record())
+			default:
+				for i, want := range c.want {
+					check(t, got[i], want)
+				}
+			}
+		})
+	}
+}
+
 // TestLines checks that a record of several lines is put together from them.
 func TestLines(t *testing.T) {
 	for _, c := range load(t) {
@@ -86,8 +112,7 @@ func TestNoStranger(t *testing.T) {
 // as kubectl prints them and the output of clients stand in no log.
 func TestFind(t *testing.T) {
 	for _, c := range load(t) {
-		if len(c.want) == 0 || c.file == "event" || strings.HasPrefix(c.note, "not searched for") ||
-			strings.HasPrefix(c.from, "docker v") {
+		if len(c.want) == 0 || !c.logged() || strings.HasPrefix(c.note, "not searched for") {
 			continue
 		}
 		record := []byte(c.record())
@@ -150,6 +175,12 @@ type corpusCase struct {
 	file, name, from, note string
 	lines                  []string
 	want                   [][]pair
+}
+
+// logged reports whether a program writes the record to its log. Events as kubectl
+// prints them and the output of clients stand in none.
+func (c corpusCase) logged() bool {
+	return c.file != "event" && !strings.HasPrefix(c.from, "docker v") && !strings.HasPrefix(c.note, "not in a log")
 }
 
 func (c corpusCase) record() string { return strings.Join(c.lines, "\n") }
