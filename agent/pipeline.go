@@ -54,6 +54,10 @@ type pipeline struct {
 	// read again after the restart.
 	stopping atomic.Bool
 
+	// maxSaved is how many incidents an earlier run may have saved: the open ones, and those
+	// that ended not long ago.
+	maxSaved int
+
 	mu        sync.Mutex
 	joiner    *attempt.Joiner
 	incidents *incident.Store
@@ -63,6 +67,7 @@ type pipeline struct {
 	lingering lingering
 	forgotten int64
 	evicted   int64
+	cut       int64
 
 	kubelet atomic.Bool // a line of the kubelet's was read
 }
@@ -85,6 +90,7 @@ func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *tele
 			AbandonAfter: time.Duration(cfg.Pulls.AbandonAfter),
 			MaxOpen:      cfg.Incidents.MaxOpen,
 		}),
+		maxSaved: cfg.Incidents.MaxOpen + incident.MaxEnded,
 		lastTurn: time.Now(),
 	}
 }
@@ -161,7 +167,8 @@ func (p *pipeline) countForgotten() {
 		}
 	}
 	count(telemetry.LostPullForgotten, "pulls without an end were given up", p.joiner.Forgotten(), &p.forgotten)
-	count(telemetry.LostIncidentEvicted, "more incidents than incidents.max_open were open", p.incidents.Evicted(), &p.evicted)
+	count(telemetry.LostIncidentEvicted, "more incidents than incidents.max_open were open, or than there is memory for", p.incidents.Evicted(), &p.evicted)
+	count(telemetry.LostIncidentDetails, "long errors, pods and closed incidents took more memory than incidents may have", p.incidents.Cut(), &p.cut)
 }
 
 // lost notes a loss that has been counted.
@@ -207,14 +214,15 @@ func (p *pipeline) poke() {
 	}
 }
 
-// state is what may be stored now: positions, and the incidents. What has been read
-// behind the positions is in the incidents already; they know it again.
-func (p *pipeline) state() (map[string]logtail.Position, []incident.Saved) {
+// marks returns the positions that may be stored now. What has been read behind them is in
+// the incidents already, which recognise it when it is read again: so incidents that are
+// stored with the marks may be newer, but never older.
+func (p *pipeline) marks() map[string]logtail.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	marks := p.ledger.Marks(p.joiner.Open()...)
 	p.arrived() // behind the marks: else it would stay open after a restart
-	return marks, p.incidents.Save()
+	return marks
 }
 
 // arrived has the incidents forgotten in time of which nobody has to be told any more; the

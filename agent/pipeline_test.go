@@ -142,7 +142,7 @@ func TestEvictedIncidentsAreTold(t *testing.T) {
 			s.ends(ref, ref, ref, false)
 		}
 		s.turn(time.Now())
-		want := []string{"lost log data: incident_evicted, 2 times; more incidents than incidents.max_open were open"}
+		want := []string{"lost log data: incident_evicted, 2 times; more incidents than incidents.max_open were open, or than there is memory for"}
 		if diff := cmp.Diff(want, s.told(export.EventDataLoss)); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}

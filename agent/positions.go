@@ -2,27 +2,27 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"pullcause/agent/incident"
+	"pullcause/agent/telemetry"
 	"pullcause/logtail"
 	"pullcause/logtail/checkpoint"
 )
 
-// How often the state is stored while it changes: each second, but with many
-// incidents so rarely that writing takes no time worth mentioning. Where only noise was
-// passed, which is all that a quiet node writes, it may be read again: its place is
-// stored seldom, and the disk has nothing to do.
+// How often the state is stored while it changes: half a second after something was settled.
+// It costs what has changed, whatever is open. Where only noise was passed, which is all that
+// a quiet node writes, it may be read again: its place is stored seldom, and the disk has
+// nothing to do.
 const (
-	saveEvery    = time.Second
-	savePerBytes = 10 * time.Microsecond // ten seconds for a MiB
-	noiseEvery   = 10 * time.Minute
-	noiseBytes   = 64 << 20 // a second or so to read
+	saveEvery  = 500 * time.Millisecond
+	noiseEvery = 10 * time.Minute
+	noiseBytes = 64 << 20 // a second or so to read
+	// maxRetry bounds the time between two attempts to store while the disk fails.
+	maxRetry = 30 * time.Second
 )
 
 // positions stores how far each source is settled, and the incidents as they are
@@ -39,8 +39,8 @@ type positions struct {
 	// in this one: its log may be away for a while.
 	loaded map[string]logtail.Position
 
-	size   int // of the incidents stored last, in bytes
 	failed sync.Once
+	shed   int // incidents that the stored state had no room for
 }
 
 // run saves while something changes and sleeps while nothing does.
@@ -49,7 +49,7 @@ func (p *positions) run(ctx context.Context) error {
 	defer timer.Stop()
 	seldom := time.NewTicker(noiseEvery)
 	defer seldom.Stop()
-	for {
+	for wait := saveEvery; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -60,43 +60,53 @@ func (p *positions) run(ctx context.Context) error {
 				continue
 			}
 		}
-		timer.Reset(saveEvery + time.Duration(p.size)*savePerBytes)
+		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
 		}
-		p.save()
+		if p.save() {
+			wait = saveEvery
+			continue
+		}
+		wait = min(2*wait, maxRetry)
+		p.note() // try again, whether or not something moves
 	}
 }
 
-// save stores the state of this moment. Without a store there is only to forget.
-func (p *positions) save() {
+// save stores the state of this moment and reports whether it could. Without a store there
+// is only to forget.
+func (p *positions) save() (ok bool) {
+	marks := p.pipe.marks()
 	if p.store == nil {
-		p.pipe.mu.Lock()
-		defer p.pipe.mu.Unlock()
-		p.pipe.arrived()
-		return
+		return true
 	}
 	p.noise.Store(0)
-	marks, incidents := p.pipe.state()
-	st := checkpoint.State{Positions: maps.Clone(p.loaded)}
-	maps.Copy(st.Positions, marks)
-	var err error
-	if len(incidents) > 0 {
-		st.Incidents, err = json.Marshal(incidents)
-	}
-	p.size = len(st.Incidents)
-	if err == nil {
-		err = p.store.Save(st)
-	}
+	all := maps.Clone(p.loaded)
+	maps.Copy(all, marks)
+	shed, err := p.store.Save(all, &unsavedIncidents{pipe: p.pipe})
 	if err != nil {
 		p.failed.Do(func() {
-			p.log.Error("the state cannot be stored; after a restart reading begins with sources.lookback, and no incident is remembered", "error", err)
+			p.log.Error("cannot store the state; after a restart reading begins with sources.lookback, and incidents are forgotten", "error", err)
 		})
-		return
+		return false
 	}
+	p.count(shed)
 	p.pipe.ledger.Stored(marks)
+	return true
+}
+
+// count counts the incidents that the stored state has no room for, each once.
+func (p *positions) count(shed int) {
+	if more := shed - p.shed; more > 0 {
+		p.shed = shed
+		p.pipe.metrics.Lost(telemetry.LostStateFull, int64(more))
+		p.pipe.lost(logtail.Loss{
+			Reason: telemetry.LostStateFull, Count: int64(more),
+			Detail: "the stored state has no room for so many incidents; after a restart they are new ones",
+		})
+	}
 }
 
 func (p *positions) note() {
@@ -117,28 +127,25 @@ func (p *positions) pass(bytes int64) {
 }
 
 // load returns the stored positions, those of logs that are no longer read excepted,
-// and takes up the incidents.
+// and restores the incidents.
 func (p *positions) load(read func(source string) bool) map[string]logtail.Position {
 	p.loaded = make(map[string]logtail.Position)
 	if p.store == nil {
 		return nil
 	}
-	st, err := p.store.Load()
+	incidents := &savedIncidents{most: p.pipe.maxSaved}
+	stored, err := p.store.Load(incidents)
 	if err != nil {
 		p.log.Warn("the stored state cannot be used", "error", err)
 	}
-	for name, at := range st.Positions {
+	for name, at := range stored {
 		if read(name) {
 			p.loaded[name] = at
 		}
 	}
-	var incidents []incident.Saved
-	if len(st.Incidents) > 0 {
-		if err := json.Unmarshal(st.Incidents, &incidents); err != nil {
-			p.log.Warn("the stored incidents cannot be used", "error", err)
-			return p.loaded
-		}
+	if incidents.over > 0 {
+		p.pipe.metrics.Lost(telemetry.LostIncidentEvicted, int64(incidents.over))
 	}
-	p.pipe.restore(incidents)
+	p.pipe.restore(incidents.list())
 	return p.loaded
 }

@@ -21,7 +21,11 @@ func (s *Store) PodGone(pod detect.Pod, now time.Time, emit func(Change)) {
 		if i == 0 {
 			s.noteGone(pod, now)
 		}
+		if e.forgotten { // to make room, a moment ago
+			continue
+		}
 		s.forgetPod(e, pod)
+		s.note(e)
 		if len(e.Pods) == 0 && e.PodsDropped == 0 {
 			s.abandon(e, now, emit)
 		}
@@ -136,9 +140,9 @@ func samePod(a, b detect.Pod) bool {
 	return a.Name == b.Name && a.Namespace == b.Namespace
 }
 
-// owned is a pod that does not keep the log line alive that its names stood in:
+// ownedPod is a pod that does not keep the log line alive that its names stood in:
 // incidents stay for long. What many pods have in common is kept once.
-func owned(p attempt.Pod) attempt.Pod {
+func ownedPod(p attempt.Pod) attempt.Pod {
 	p.Name, p.UID = strings.Clone(p.Name), strings.Clone(p.UID)
 	p.Namespace, p.Container, p.Reason = unique.Make(p.Namespace).Value(), unique.Make(p.Container).Value(), unique.Make(p.Reason).Value()
 	return p
@@ -146,8 +150,12 @@ func owned(p attempt.Pod) attempt.Pod {
 
 // addPods notes who waits.
 func (s *Store) addPods(e *entry, pods []attempt.Pod) {
+	size := 0
+	for i := range e.Pods {
+		size += textOfPod(&e.Pods[i])
+	}
 	for _, p := range pods {
-		p = owned(p)
+		p = ownedPod(p)
 		at := slices.IndexFunc(e.Pods, func(have attempt.Pod) bool {
 			return samePod(have.Pod, p.Pod) && have.Container == p.Container
 		})
@@ -160,7 +168,8 @@ func (s *Store) addPods(e *entry, pods []attempt.Pod) {
 			e.Pods[at] = p
 			s.unwait(e, old) // not every line tells the name either
 			s.wait(e, p.Pod)
-		case len(e.Pods) < MaxPods:
+		case len(e.Pods) < MaxPods && size+textOfPod(&p) <= maxPodsOf:
+			size += textOfPod(&p)
 			e.Pods = append(e.Pods, p)
 			s.wait(e, p.Pod)
 			e.takeBack(p)

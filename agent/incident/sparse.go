@@ -39,5 +39,6 @@ func (e *entry) changeTo(cause diagnose.Cause, previous diagnose.Diagnosis, at t
 	}
 	e.changed[cause] = at
 	previous.Remedy, previous.Action, previous.Cache = "", "", nil // of an outage that is as it was
+	previous.Summary = clip(previous.Summary, leanError)
 	return &previous
 }

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -35,7 +36,7 @@ const maxCounted = 64
 // Incidents that have ended are known again for a while: what was said of them may be
 // read again after a restart, and must not begin another.
 const (
-	maxEnded    = 256
+	MaxEnded    = 256
 	forgetEnded = 10 * time.Minute
 )
 
@@ -122,34 +123,28 @@ func (s *Store) endedWith(a attempt.Attempt) *entry {
 
 // end remembers an incident that has ended.
 func (s *Store) end(e *entry) {
-	if len(s.ended) == maxEnded {
+	if len(s.ended) == MaxEnded {
+		s.forget(s.ended[0])
 		s.ended = slices.Delete(s.ended, 0, 1)
 	}
 	s.ended = append(s.ended, e)
-	if len(s.closed) == maxClosed {
-		s.closed = slices.Delete(s.closed, 0, 1)
-	}
-	s.closed = append(s.closed, e.snapshot())
+	s.remember(e.snapshot())
 }
 
 // forgetEnded forgets those that ended so long ago that nothing of them is read again.
 func (s *Store) forgetEnded(now time.Time) {
 	n := 0
 	for n < len(s.ended) && s.ended[n].arrived && now.Sub(s.ended[n].touched) > forgetEnded {
+		s.forget(s.ended[n])
 		n++
 	}
 	s.ended = slices.Delete(s.ended, 0, n)
 }
 
-// maxSaved bounds the open incidents that outlive the process: those heard of last.
-// A node has far fewer pods, and all of 10,000 would take more memory to write than
-// the agent is allowed.
-const maxSaved = 1000
-
 // Save returns the open incidents and those that ended not long ago.
 func (s *Store) Save() []Saved {
-	saved := make([]Saved, 0, min(len(s.open), maxSaved)+len(s.ended))
-	for place := s.quiet.Back(); place != nil && len(saved) < maxSaved; place = place.Prev() {
+	saved := make([]Saved, 0, len(s.open)+len(s.ended))
+	for place := s.quiet.Back(); place != nil; place = place.Prev() {
 		saved = append(saved, place.Value.(*entry).save()) //nolint:errcheck // the list holds nothing else
 	}
 	for _, e := range s.ended {
@@ -175,33 +170,45 @@ func (e *entry) save() Saved {
 // toAbandon reports whether it was abandoned, and that is still to be told.
 func (i Saved) toAbandon() bool { return i.Incident.State == Open && i.Touched.IsZero() }
 
-// Restore takes up what Save returned, in an empty store. Incidents beyond
-// [Config.MaxOpen] are left out and counted as evicted. However long nobody looked, the
-// logs of that time are read only now: until then no incident is too old.
+// Restore takes up what was saved, in an empty store. Incidents beyond [Config.MaxOpen]
+// are left out and counted as evicted. However long nobody looked, the logs of that time
+// are read only now: until then no incident is too old.
 func (s *Store) Restore(saved []Saved, now time.Time) {
-	slices.SortStableFunc(saved, func(a, b Saved) int { return a.Touched.Compare(b.Touched) })
+	slices.SortFunc(saved, func(a, b Saved) int {
+		return cmp.Or(a.Touched.Compare(b.Touched), a.Incident.FirstSeen.Compare(b.Incident.FirstSeen), cmp.Compare(a.Incident.ID, b.Incident.ID))
+	})
 	for _, i := range saved {
-		e := &entry{
-			Incident: i.Incident, key: i.Key, touched: now, reported: i.Reported,
-			unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed, told: i.Told, dropped: i.Dropped,
-		}
-		switch {
-		case i.toAbandon():
-			e.State, e.ClosedAt = StateAbandoned, now
-			s.end(e)
-			s.again = append(s.again, e)
-		case e.State != Open:
-			e.arrived = true // or it is told again when its lines are read again
-			s.end(e)
-		case s.open[e.key] == nil && e.key != "":
-			e.place = s.quiet.PushBack(e)
-			s.open[e.key] = e
-			for _, p := range e.Pods {
-				s.wait(e, p.Pod)
-			}
-		}
+		s.restore(i, now)
 	}
 	s.bound()
+}
+
+func (s *Store) restore(i Saved, now time.Time) {
+	e := &entry{
+		Incident: i.Incident, key: i.Key, touched: now, reported: i.Reported, saved: true,
+		unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed, told: i.Told, dropped: i.Dropped,
+	}
+	switch {
+	case i.toAbandon():
+		e.State, e.ClosedAt = StateAbandoned, now
+		s.end(e)
+		s.again = append(s.again, e)
+	case e.State != Open:
+		e.arrived = true // or it is told again when its lines are read again
+		s.end(e)
+	case s.open[e.key] == nil && e.key != "":
+		e.place = s.quiet.PushBack(e)
+		s.open[e.key] = e
+		for _, p := range e.Pods {
+			s.wait(e, p.Pod)
+		}
+	default:
+		s.forgetSaved(e)
+		return
+	}
+	e.size = e.measure()
+	s.size += e.size
+	s.detailed(e)
 }
 
 // Arrived notes that the end of an incident was told and has arrived.
@@ -209,6 +216,7 @@ func (s *Store) Arrived(id string) {
 	for _, e := range s.ended {
 		if e.ID == id {
 			e.arrived = true
+			s.unsavedNow(e)
 		}
 	}
 }

@@ -43,7 +43,12 @@ type Store struct {
 	again   []*entry // of them, the abandoned ones of which that is to be told again
 	gone    []gonePod
 
-	evicted int64
+	size    int        // of all incidents, in bytes
+	details *list.List // of *entry that have their details, the one that failed longest ago first
+	unsaved *list.List // of *entry that changed since they were saved, the one that did first is first
+	removed []string   // ids of those that were saved and are gone
+
+	evicted, cut int64
 }
 
 // entry is an open incident and what is needed to go on with it.
@@ -62,13 +67,18 @@ type entry struct {
 	// to be told of the end any more.
 	endUID  string
 	arrived bool
+
+	size             int // that counts in Store.size
+	details, unsaved *list.Element
+	saved            bool // TakeUnsaved has returned it
+	forgotten        bool // it is neither open nor ended any more
 }
 
 // NewStore returns an empty store.
 func NewStore(cfg Config) *Store {
 	return &Store{
 		cfg: cfg, open: make(map[string]*entry), quiet: list.New(),
-		waiting: make(map[string][]*entry),
+		waiting: make(map[string][]*entry), details: list.New(), unsaved: list.New(),
 	}
 }
 
@@ -95,6 +105,8 @@ func (s *Store) Apply(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, em
 	case e != nil && (a.Late || a.BackOff):
 		s.touch(e, now)
 		s.addPods(e, a.Pods)
+		s.note(e)
+		s.bound()
 	case a.Late:
 	default:
 		s.fail(e, a, d, now, emit)
@@ -116,9 +128,9 @@ func (s *Store) Stall(a attempt.Attempt, d diagnose.Diagnosis, now time.Time, em
 func key(a attempt.Attempt) string {
 	switch {
 	case a.Ref != "":
-		return a.Ref
+		return clip(a.Ref, maxName)
 	case a.Image != "":
-		return a.Image
+		return clip(a.Image, maxName)
 	case len(a.Pods) > 0:
 		p := a.Pods[0]
 		return p.Namespace + "/" + p.Name + "/" + p.Container
@@ -135,7 +147,7 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 	s.addPods(e, a.Pods)
 	e.LastSeen = latest(e.LastSeen, a.End)
 	if a.Failure != nil {
-		e.LastError = a.Failure.Text
+		e.LastError = strings.Clone(clip(a.Failure.Text, maxError))
 	}
 	e.Attempts++
 	e.unsaid++
@@ -151,8 +163,10 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 	} else if changed {
 		e.told = &told
 	}
-	e.Diagnosis = d
+	e.Diagnosis = owned(d)
 	e.count(c)
+	s.note(e)
+	s.detailed(e)
 	c.tell(e, a, d, now, emit)
 	s.bound()
 }
@@ -160,10 +174,10 @@ func (s *Store) fail(e *entry, a attempt.Attempt, d diagnose.Diagnosis, now time
 func (s *Store) begin(a attempt.Attempt, d diagnose.Diagnosis) *entry {
 	id := sha256.Sum256([]byte(key(a) + "\x00" + a.UID))
 	e := &entry{Incident: Incident{
-		ID: hex.EncodeToString(id[:8]), Ref: strings.Clone(a.Ref),
-		State: Open, FirstSeen: a.End, LastSeen: a.End, Diagnosis: d,
+		ID: hex.EncodeToString(id[:8]), Ref: strings.Clone(clip(a.Ref, maxName)),
+		State: Open, FirstSeen: a.End, LastSeen: a.End, Diagnosis: owned(d),
 	}}
-	e.key, e.Image, e.Registry = within(e.Ref, key(a)), within(e.Ref, a.Image), within(e.Ref, a.Registry)
+	e.key, e.Image, e.Registry = within(e.Ref, key(a)), within(e.Ref, clip(a.Image, maxName)), within(e.Ref, clip(a.Registry, maxName))
 	e.place = s.quiet.PushBack(e)
 	s.open[e.key] = e
 	return e
@@ -184,6 +198,7 @@ func within(text, s string) string {
 func (s *Store) touch(e *entry, now time.Time) {
 	e.touched = now
 	s.quiet.MoveToBack(e.place)
+	s.unsavedNow(e)
 }
 
 func (s *Store) recover(e *entry, a attempt.Attempt, now time.Time, emit func(Change)) {
@@ -263,13 +278,8 @@ func (s *Store) close(e *entry, state State, now time.Time) {
 	e.State, e.touched = state, now
 	s.drop(e)
 	s.end(e)
-}
-
-func (s *Store) bound() {
-	for len(s.open) > s.cfg.MaxOpen {
-		s.drop(s.quiet.Front().Value.(*entry)) //nolint:errcheck // the list holds nothing else
-		s.evicted++
-	}
+	s.note(e)
+	s.bound()
 }
 
 // drop takes an incident off the open ones.
@@ -321,8 +331,8 @@ func (s *Store) Closed() []Incident {
 	return closed
 }
 
-// Evicted is how many open incidents were given up because there were more
-// than MaxOpen.
+// Evicted is how many open incidents were given up because there were more than MaxOpen, or
+// all together took too much memory.
 func (s *Store) Evicted() int64 { return s.evicted }
 
 // snapshot is the incident as it is now; nothing in it changes later.

@@ -2,47 +2,78 @@ package checkpoint
 
 import (
 	"bytes"
-	"encoding/json"
-	"maps"
-	"reflect"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pullcause/logtail"
 )
 
-// FuzzDecode checks that no file does harm, and that what is accepted is the same
-// once it was written again.
+// nothing are entries that nobody keeps.
+type nothing struct{}
+
+func (nothing) Reset()           {}
+func (nothing) Set([]byte) error { return nil }
+func (nothing) Remove(string)    {}
+func (nothing) Begin(bool)       {}
+func (nothing) Next() []Change   { return nil }
+
+// Whatever a file holds, reading it neither fails in another way than by an error nor
+// yields what cannot be written and read again.
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"version":1,"positions":[{"source":"a","stream":"118-5d41402abc4b2a76","offset":1,"hint":"1-2-3"}]}`))
+	f.Add([]byte(`{"version":1,"positions":[{"source":"file:/a","stream":"118-5d","offset":1,"hint":"fe00-1-2"}]}`))
+	f.Add([]byte(`{"version":1,"journal":"X","positions":[],"incidents":[{"key":"x"},{}]}`))
+	f.Add([]byte(`{"version":2}`))
 	f.Add([]byte(`{"version":1,"positions":null}`))
-	f.Add([]byte(`{"version":1,"positions":[],"incidents":[{"key": "a"}]}`))
-	f.Add([]byte(`{"version":1,"positions":[],"incidents":[{"<&>": 1e999}]}`))
-	f.Add([]byte(`{"version":1,"positions":[{"source":"a"},{"source":"a"}]}`))
+	f.Add([]byte("\x00\x00"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := decode(text)
+		got, err := decode(bytes.NewReader(text), nothing{})
 		if err != nil {
 			return
 		}
-		again, err := encode(got)
-		if err != nil {
-			t.Fatalf("%q was read as %v, which cannot be written: %v", text, got, err)
+		s := &Store{dir: t.TempDir(), files: disk{}}
+		if _, err := s.Save(got.positions, nothing{}); err != nil {
+			t.Fatal(err)
 		}
-		back, err := decode(again)
-		if err != nil || !maps.Equal(got.Positions, back.Positions) || !reflect.DeepEqual(value(t, got.Incidents), value(t, back.Incidents)) {
-			t.Errorf("%q was read as %v, written and read again as %v, error %v", text, got, back, err)
+		back, err := Open(s.dir).Load(nothing{})
+		if err != nil || !cmp.Equal(got.positions, back) {
+			t.Errorf("got %v, %v after writing it again, want %v", back, err, got.positions)
 		}
 	})
 }
 
-// value is what a JSON text says, however it is spelt: encoding/json writes the
-// "<" of an embedded text as \u003c. Numbers keep their digits.
-func value(t *testing.T, text json.RawMessage) any {
-	if len(text) == 0 {
-		return nil
+// Nor does a journal.
+func FuzzReplay(f *testing.F) {
+	dir := f.TempDir()
+	s := Open(dir)
+	for offset := range int64(3) {
+		if _, err := s.Save(map[string]logtail.Position{"a": {Stream: "s", Offset: offset}}, nothing{}); err != nil {
+			f.Fatal(err)
+		}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil {
-		t.Fatalf("incidents %q: %v", text, err)
+	snapshot, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		f.Fatal(err)
 	}
-	return v
+	text, err := os.ReadFile(filepath.Join(dir, journalName))
+	if err != nil {
+		f.Fatal(err)
+	}
+	first := strings.IndexByte(string(text), '\n') + 1
+	f.Add(text[first:])
+	f.Add([]byte("00000000 ffffffff {}\n"))
+	f.Fuzz(func(t *testing.T, rest []byte) {
+		dir := t.TempDir()
+		for file, text := range map[string][]byte{name: snapshot, journalName: append(bytes.Clone(text[:first]), rest...)} {
+			if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := Open(dir).Load(nothing{}); err != nil || got == nil {
+			t.Errorf("got %v, %v, want at least the snapshot", got, err)
+		}
+	})
 }

@@ -1,11 +1,12 @@
 package checkpoint_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -22,20 +23,65 @@ func place(source string, offset int64) logtail.Position {
 	return logtail.Position{Source: source, Stream: "118-5d41402abc4b2a76", Offset: offset, Hint: "fe00-1-2"}
 }
 
-func save(t *testing.T, s *checkpoint.Store, p positions) {
+// entries are what is stored beside the positions; nil are none.
+type entries map[string]string
+
+func (e entries) Reset() { clear(e) }
+
+func (e entries) Set(value []byte) error {
+	var v struct{ ID string }
+	if err := json.Unmarshal(value, &v); err != nil {
+		return err
+	}
+	if e != nil {
+		e[v.ID] = string(value)
+	}
+	return nil
+}
+
+func (e entries) Remove(id string) { delete(e, id) }
+
+// changes are those that a save writes: all or some of them.
+type changes struct {
+	all, some []checkpoint.Change
+	next      []checkpoint.Change
+}
+
+func (c *changes) Begin(all bool) {
+	c.next = c.some
+	if all {
+		c.next = c.all
+	}
+}
+
+func (c *changes) Next() []checkpoint.Change {
+	n := min(len(c.next), 3)
+	some := c.next[:n]
+	c.next = c.next[n:]
+	return some
+}
+
+func saveWith(t *testing.T, s *checkpoint.Store, p positions, c *changes) (shed int) {
 	t.Helper()
-	if err := s.Save(checkpoint.State{Positions: p}); err != nil {
+	shed, err := s.Save(p, c)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return shed
+}
+
+func save(t *testing.T, s *checkpoint.Store, p positions) {
+	t.Helper()
+	saveWith(t, s, p, &changes{})
 }
 
 func load(t *testing.T, dir string, want positions) {
 	t.Helper()
-	got, err := checkpoint.Open(dir).Load()
+	got, err := checkpoint.Open(dir).Load(entries{})
 	if err != nil {
 		t.Errorf("Load: %v", err)
 	}
-	if diff := cmp.Diff(want, got.Positions); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}
 }
@@ -58,9 +104,9 @@ func TestStore(t *testing.T) {
 	}
 }
 
-const golden = `{"version":1,"positions":[` +
+const golden = `{"version":1,"journal":"ID","positions":[` +
 	`{"source":"file:/a","stream":"118-5d41402abc4b2a76","offset":1,"hint":"fe00-1-2"},` +
-	`{"source":"file:/b","stream":"118-5d41402abc4b2a76","offset":2,"hint":"fe00-1-2"}]}` + "\n"
+	`{"source":"file:/b","stream":"118-5d41402abc4b2a76","offset":2,"hint":"fe00-1-2"}],"incidents":[]}` + "\n"
 
 func TestStoreForm(t *testing.T) {
 	dir := t.TempDir()
@@ -69,27 +115,28 @@ func TestStoreForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(golden, string(got)); diff != "" {
+	text := regexp.MustCompile(`"journal":"[A-Z0-9]{26}"`).ReplaceAllString(string(got), `"journal":"ID"`)
+	if diff := cmp.Diff(golden, text); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
 	}
 }
 
-// What is stored beside the positions comes back with them, or not at all.
-func TestStoreIncidents(t *testing.T) {
-	dir := t.TempDir()
-	s := checkpoint.Open(dir)
-	want := checkpoint.State{Positions: positions{"a": place("a", 1)}, Incidents: json.RawMessage(`[{"key":"x"}]`)}
-	if err := s.Save(want); err != nil {
+// written is when and how long the files of a store are.
+func written(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := checkpoint.Open(dir).Load()
-	var compact bytes.Buffer
-	if err := errors.Join(err, json.Compact(&compact, got.Incidents)); err != nil {
-		t.Fatal(err)
+	var all []string
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprint(f.Name(), info.Size(), info.ModTime()))
 	}
-	if got.Incidents = compact.Bytes(); !cmp.Equal(want, got) {
-		t.Errorf("got %s at %v, want %s at %v", got.Incidents, got.Positions, want.Incidents, want.Positions)
-	}
+	return strings.Join(all, "\n")
 }
 
 func TestStoreSkipsTheSame(t *testing.T) {
@@ -97,26 +144,32 @@ func TestStoreSkipsTheSame(t *testing.T) {
 	s := checkpoint.Open(dir)
 	p := positions{"a": place("a", 1)}
 	save(t, s, p)
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
+	before := written(t, dir)
 	save(t, s, p)
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("after the same was saved again: got %v, want nothing to be written", err)
-	}
-	p["a"] = place("a", 2)
-	save(t, s, p)
-	load(t, dir, p)
 	again := checkpoint.Open(dir) // it knows what is there once it has loaded
-	if _, err := again.Load(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(dir); err != nil {
+	if _, err := again.Load(entries{}); err != nil {
 		t.Fatal(err)
 	}
 	save(t, again, p)
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("after what was loaded was saved: got %v, want nothing to be written", err)
+	if diff := cmp.Diff(before, written(t, dir)); diff != "" {
+		t.Errorf("the same was written again (-before +after):\n%s", diff)
+	}
+	p["a"] = place("a", 2)
+	save(t, again, p)
+	load(t, dir, p)
+}
+
+// Somebody removes the folder, or the journal, of an agent that runs.
+func TestStoreIsRemoved(t *testing.T) {
+	for _, gone := range []string{"", "state.journal"} {
+		dir := filepath.Join(t.TempDir(), "state")
+		s := checkpoint.Open(dir)
+		save(t, s, positions{"a": place("a", 1)})
+		if err := os.RemoveAll(filepath.Join(dir, gone)); err != nil {
+			t.Fatal(err)
+		}
+		save(t, s, positions{"a": place("a", 2)})
+		load(t, dir, positions{"a": place("a", 2)})
 	}
 }
 
@@ -129,12 +182,12 @@ func TestStoreDamaged(t *testing.T) {
 	}{
 		"crash before the rename":  {func(p string) error { return os.WriteFile(p+".tmp", []byte("{"), 0o600) }, 2, ""},
 		"crash between renames":    {os.Remove, 1, ""},
-		"empty":                    {func(p string) error { return os.Truncate(p, 0) }, 1, "unexpected end of JSON input; using what was stored before that"},
-		"cut":                      {func(p string) error { return os.Truncate(p, 40) }, 1, "unexpected end of JSON input"},
+		"empty":                    {func(p string) error { return os.Truncate(p, 0) }, 1, "unexpected EOF; using what was stored before that"},
+		"cut":                      {func(p string) error { return os.Truncate(p, 40) }, 1, "unexpected EOF"},
 		"zeros":                    {func(p string) error { return os.WriteFile(p, make([]byte, 300), 0o600) }, 1, "invalid character"},
 		"another version":          {replace(`"version":1`, `"version":9`), 1, "got version 9, want 1"},
 		"an offset below 0":        {replace(`"offset":2`, `"offset":-2`), 1, "no offset below 0"},
-		"huge":                     {func(p string) error { return os.Truncate(p, 65<<20) }, 1, "more than 67108864 bytes"},
+		"huge":                     {func(p string) error { return os.Truncate(p, 34<<20) }, 1, "more than 34603008 bytes"},
 		"a directory in its place": {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, 1, "got a directory, want a regular file"},
 		"both damaged": {func(p string) error {
 			return errors.Join(os.Truncate(p, 0), os.Truncate(p+".bak", 0))
@@ -144,13 +197,20 @@ func TestStoreDamaged(t *testing.T) {
 			dir := t.TempDir()
 			s := checkpoint.Open(dir)
 			save(t, s, positions{"a": place("a", 1)})
+			s = checkpoint.Open(dir) // or it would only add to the journal
+			if err := os.Remove(filepath.Join(dir, "state.journal")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Load(entries{}); err != nil {
+				t.Fatal(err)
+			}
 			save(t, s, positions{"a": place("a", 2)})
 			if err := c.damage(filepath.Join(dir, "state.json")); err != nil {
 				t.Fatal(err)
 			}
 			again := checkpoint.Open(dir)
-			got, err := again.Load()
-			if got.Positions == nil || got.Positions["a"].Offset != c.want {
+			got, err := again.Load(entries{})
+			if got == nil || got["a"].Offset != c.want {
 				t.Errorf("Load: got %v, want offset %d", got, c.want)
 			}
 			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
@@ -161,11 +221,14 @@ func TestStoreDamaged(t *testing.T) {
 			}
 			save(t, again, positions{"a": place("a", 3)})
 			load(t, dir, positions{"a": place("a", 3)})
+			if c.want == 2 {
+				return // it was added to the journal
+			}
 			// A crash of that save between its renames.
 			if err := os.Remove(filepath.Join(dir, "state.json")); err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := checkpoint.Open(dir).Load(); got.Positions["a"].Offset != c.want {
+			if got, _ := checkpoint.Open(dir).Load(entries{}); got["a"].Offset != c.want {
 				t.Errorf("after a crash in Save: got %v, want offset %d as before", got, c.want)
 			}
 		})
@@ -190,7 +253,7 @@ func TestStoreSaveFails(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "state.json.tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Save(checkpoint.State{Positions: positions{"a": place("a", 2)}}); err == nil || !strings.HasPrefix(err.Error(), "write checkpoint: ") {
+	if _, err := checkpoint.Open(dir).Save(positions{"a": place("a", 2)}, &changes{}); err == nil || !strings.HasPrefix(err.Error(), "write checkpoint: ") {
 		t.Errorf("Save: got error %v, want one that says so", err)
 	}
 	load(t, dir, positions{"a": place("a", 1)})

@@ -234,7 +234,7 @@ func TestDamagedState(t *testing.T) {
 			s.arrive(50)
 			time.Sleep(3 * time.Second) // it is stored, twice
 			s.agent.Kill()
-			for _, file := range []string{"state.json", "state.json.bak", "images.json"} {
+			for _, file := range []string{"state.json", "state.json.bak", "state.journal", "images.json"} {
 				path := filepath.Join(s.cfg.Dir, "state", file)
 				text, err := os.ReadFile(path)
 				if errors.Is(err, os.ErrNotExist) {
