@@ -134,6 +134,7 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 		Filter:   detect.Find,
 		Start:    s.position(name),
 		Watcher:  s.watcher,
+		Scratch:  s.cfg.Delivery.StateDir,
 		Logger:   s.log,
 	}
 	if s.absent[path] {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"pullcause/logtail"
@@ -91,7 +92,10 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 	if s := f.shortened(p); s != nil {
 		return s, p.offset, nil
 	}
-	return f.resumeLost(p, statErr, "its file was removed, compressed or truncated")
+	if s := f.compressed(p); s != nil {
+		return s, p.offset, nil
+	}
+	return f.resumeLost(p, statErr, "its file was removed or truncated")
 }
 
 // noteOlder notes all rotated files as older than what the path names.
@@ -180,9 +184,16 @@ func (f *follower) bornAfter(p place) *stream {
 	}
 	named, _ := openStream(f.cfg.Root, f.cfg.Path) //nolint:errcheck // then it proves nothing
 	defer named.close()
-	return f.pick(f.older.later(found, named, time.Unix(0, p.hint.written)), func(o *stream, s sibling) bool {
-		return s.size > 0 && (f.older.known || o.born > p.hint.born)
-	})
+	found = append(found, f.packed()...)
+	slices.SortFunc(found, older)
+	for _, s := range f.older.later(found, named, time.Unix(0, p.hint.written)) {
+		o := f.openUnread(s)
+		if o != nil && s.size > 0 && (f.older.known || o.born > p.hint.born) {
+			return o
+		}
+		o.close()
+	}
+	return nil
 }
 
 // pick opens the first of some files that pleases match.

@@ -7,7 +7,7 @@
 //
 // Rotations that are followed: renamed and made anew (also several times between
 // two looks, and while no one was reading, as long as the renamed files are in
-// the same directory and not compressed), copied and truncated, removed and made
+// the same directory, plain or compressed with gzip), copied and truncated, removed and made
 // anew, and a symlink that points elsewhere. What stood in a file that was removed
 // or truncated while no one was reading, and is in no copy, is lost and counted.
 package file
@@ -55,6 +55,10 @@ type Config struct {
 	Filter logtail.Filter
 	// Start is where to go on, as reported to [logtail.Handler]; nil at the first start.
 	Start *logtail.Position
+	// Scratch is a folder for what is unpacked of a rotated file that was compressed before
+	// it was read; empty for the system's. What is there has no name, and is gone with the
+	// process.
+	Scratch string
 	// Watcher makes new text known at once; nil leaves it to Poll.
 	Watcher *watch.Watcher
 	// Logger may be nil.

@@ -48,18 +48,19 @@ type follower struct {
 	lines *cutter // of cur
 	more  bool    // the handler wants the next line whatever it is
 
-	seen    info      // of cur when it was looked at last
-	settled bool      // seen is old enough for any later change to show
-	moved   time.Time // since when the path has named another file with text; zero if it does not
-	past    past      // what was read before cur
-	older   predecessors
-	listed  []sibling // the rotated files that were there when the successor was looked for
-	last    *info     // of the file read last, if cur is nil because it was removed
-	start   *logtail.Position
-	whole   bool // a file that appears now is read from its beginning
-	gen     uint64
-	backoff time.Duration
-	failure string // what is wrong, as logged last
+	seen     info      // of cur when it was looked at last
+	settled  bool      // seen is old enough for any later change to show
+	moved    time.Time // since when the path has named another file with text; zero if it does not
+	past     past      // what was read before cur
+	unpacked []fileID  // compressed files that were read
+	older    predecessors
+	listed   []sibling // the rotated files that were there when the successor was looked for
+	last     *info     // of the file read last, if cur is nil because it was removed
+	start    *logtail.Position
+	whole    bool // a file that appears now is read from its beginning
+	gen      uint64
+	backoff  time.Duration
+	failure  string // what is wrong, as logged last
 }
 
 func newFollower(s *Source, h logtail.Handler) *follower {

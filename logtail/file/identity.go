@@ -27,11 +27,12 @@ type fileID struct {
 
 // info is what a stat tells.
 type info struct {
-	id    fileID
-	size  int64
-	mtime time.Time
-	links uint64
-	mode  fs.FileMode
+	id     fileID
+	size   int64
+	mtime  time.Time
+	links  uint64
+	mode   fs.FileMode
+	packed bool // an open file was unpacked from a compressed one
 }
 
 // isRemoved reports whether an open file has no name any more.

@@ -32,6 +32,7 @@ type stream struct {
 	tail   tail // of what was read, or of what stands before the place where that began
 	// copied is set for a copy that a copying rotation made. Nobody writes to it.
 	copied bool
+	packed bool      // it was unpacked from a compressed file
 	grown  time.Time // when something was read from it last, or when it was opened
 
 	// The fields of its positions; hint is made when it is asked for.
@@ -89,7 +90,9 @@ func (s *stream) stat() (info, error) {
 	if err != nil {
 		return info{}, err
 	}
-	return newInfo(fi), nil
+	i := newInfo(fi)
+	i.packed = s.packed
+	return i, nil
 }
 
 // isEmpty reports whether there is no text in it, as far as can be told.

@@ -60,6 +60,8 @@ func (f *follower) successor(id fileID, written time.Time) (next *stream, betwee
 		f.complain(listErr)
 	}
 	f.listed = slices.Clone(found)
+	found = append(found, f.packed()...)
+	slices.SortFunc(found, older)
 	for _, s := range f.older.later(found, named, written) {
 		if s.size == 0 || s.id == id || named != nil && s.id == named.id {
 			continue
@@ -132,22 +134,28 @@ func (f *follower) countPacked(left info, next *stream, between bool) {
 	}
 	lost := 0
 	for _, s := range packed {
+		if slices.Contains(f.unpacked, s.id) {
+			continue // it is read
+		}
 		if s.id != left.id && !s.mtime.Before(left.mtime) && !s.isBeingPacked() && !(between && s.isAfter(next)) {
 			lost++
 		}
 	}
 	// If the file that is left is gone, it is one of them. lumberjack does not give it the
 	// time that it had (v2.2.1 compressLogFile).
-	if left.isRemoved() {
+	if left.isRemoved() && !left.packed {
 		lost--
 	}
 	for range lost {
-		f.lost(logtail.LostRotation, 0, fmt.Sprintf("a rotated file of %s was compressed before it was read; have it compressed one rotation later", f.cfg.Path))
+		f.lost(logtail.LostRotation, 0, fmt.Sprintf("a rotated file of %s was compressed before it was read, and cannot be unpacked; have it compressed with gzip, or one rotation later", f.cfg.Path))
 	}
 }
 
 // openUnread opens a rotated file unless all of it was read.
 func (f *follower) openUnread(s sibling) *stream {
+	if unpackable(s.path) {
+		return f.unpackUnread(s)
+	}
 	o, err := openStream(f.cfg.Root, s.path)
 	if err != nil {
 		return nil // gone meanwhile, or not for us
