@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,13 +38,7 @@ const (
 // In the end each has arrived; what came twice has the same uid.
 func TestDelivery(t *testing.T) {
 	_, seed := settings(t)
-	rounds := shortRounds
-	if text := os.Getenv(roundsEnv); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s: %v", roundsEnv, err)
-		}
-	}
+	rounds := killRounds(t)
 	dir := t.TempDir()
 	state := filepath.Join(dir, "state")
 	if err := os.MkdirAll(filepath.Join(state, "spool"), 0o700); err != nil {
@@ -138,11 +131,18 @@ func writeFailures(ctx context.Context, path string, written *atomic.Int64) erro
 
 // writeFailure writes the lines of a failed pull as containerd 2.4 does.
 func writeFailure(w io.Writer, n int) error {
-	now, image := time.Now().UTC().Format(time.RFC3339Nano), fmt.Sprintf("registry.example.com/team/app:v%d", n)
-	_, err := fmt.Fprintf(w, `time="%[1]s" level=info msg="PullImage \"%[2]s\""
-time="%[1]s" level=error msg="PullImage \"%[2]s\" failed" error="failed to pull and unpack image \"%[2]s\": failed to resolve image: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/v%[3]d: 403 Forbidden"
-`, now, image, n)
+	_, err := writeFailureOf(w, fmt.Sprint("v", n))
 	return err
+}
+
+// writeFailureOf does so for the image of a tag, which it returns.
+func writeFailureOf(w io.Writer, tag string) (image string, err error) {
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	image = "registry.example.com/team/app:" + tag
+	_, err = fmt.Fprintf(w, `time="%[1]s" level=info msg="PullImage \"%[2]s\""
+time="%[1]s" level=error msg="PullImage \"%[2]s\" failed" error="failed to pull and unpack image \"%[2]s\": failed to resolve image: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/%[3]s: 403 Forbidden"
+`, now, image, tag)
+	return image, err
 }
 
 // fate is what has become of each image: its uids, and how often each came. It is used by
@@ -191,6 +191,17 @@ func (f *fate) duplicates() (n int) {
 		return false
 	})
 	return n
+}
+
+// images is how many records came of each image.
+func (f *fate) images() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	images := map[string]int{}
+	for image, uids := range f.uids {
+		images[image] = sum(uids)
+	}
+	return images
 }
 
 func sum(uids map[string]int) (n int) {

@@ -8,4 +8,7 @@
 //
 // TestSizeAttacks makes agents in a memory cgroup of 64 MiB read, hold and answer more
 // than any node does. PULLCAUSE_TORTURE_ATTACKS=10 makes all attacks, of ten lives each.
+//
+// TestLogrotate rotates with logrotate itself while the receiver has ten moods;
+// PULLCAUSE_TORTURE_ROUNDS=200 is its long form.
 package torture
