@@ -21,11 +21,6 @@ type Config struct {
 	MaxOpen int
 }
 
-// tolerance is how far apart the clocks in two programs' lines about one
-// attempt may be. The kubelet writes its lines after the runtime's, once for
-// each secret it tried.
-const tolerance = 2 * time.Second
-
 // Joiner collects the lines of each pull until the attempt is whole. It is not
 // safe for concurrent use. The zero value is not usable; see [NewJoiner].
 type Joiner struct {
@@ -37,6 +32,7 @@ type Joiner struct {
 	count int
 
 	requests    requests
+	clocks      map[string]*clock // by the kubelet's log
 	loose       []hostSeen
 	credentials []credentialSeen
 	volumes     []detect.Signal
@@ -52,6 +48,7 @@ func NewJoiner(cfg Config) *Joiner {
 		cfg:    cfg,
 		pulls:  make(map[string][]*pull),
 		images: make(map[container]string),
+		clocks: make(map[string]*clock),
 		recent: make(map[string][]handedOn),
 	}
 }
@@ -178,6 +175,9 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 	}
 	j.requests.begin(p, s)
 	j.end(p, s, now)
+	if !p.runtime && p.source != "" {
+		j.sampleClock(p.source, s.Time, p.a.End)
+	}
 	p.note(s)
 	p.terminal = s
 	p.a.Program = s.Program
@@ -203,6 +203,9 @@ func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt
 		p = j.open(s, now)
 	}
 	j.end(p, s, now)
+	if p.runtime && p.source == "" {
+		j.sampleClock(s.Pos.Source, p.a.End, s.Time)
+	}
 	p.note(s)
 	j.takeVolume(p, &s)
 	if p.a.Program == "" {

@@ -77,12 +77,16 @@ func (j *Joiner) lacking(s detect.Signal, p *pull) (found *handedOn) {
 	recent := j.recent[j.key(s)]
 	for i := range slices.Backward(recent) {
 		h := &recent[i]
-		switch {
-		case !h.lacks(s, p):
-		case near(h.end, s.Time):
+		if !h.lacks(s, p) {
+			continue
+		}
+		switch j.closeness(h.end, &h.heard, s) {
+		case exact:
 			return h
-		case found == nil && !h.whole(h.pods) && h.nearAcrossZones(h.end, s) && s.Observed.Sub(h.read) <= lateFor:
-			found = h
+		case acrossZones:
+			if found == nil && !h.whole(h.pods) && sameLeaf(h.leaf, s) && s.Observed.Sub(h.read) <= lateFor {
+				found = h
+			}
 		}
 	}
 	return found
@@ -104,7 +108,7 @@ func (h *handedOn) lacks(s detect.Signal, p *pull) bool {
 // mayHaveFailedAs compares errors: of what the kubelet refuses itself, as for
 // registryPullQPS, the runtime never hears, and the next failure is another's.
 func (h *handedOn) mayHaveFailedAs(s detect.Signal) bool {
-	return h.leaf == "" || s.Failure == nil || s.Failure.Leaf == "" || s.Failure.Leaf == h.leaf
+	return sameLeaf(h.leaf, s)
 }
 
 // endedBefore reports whether a pull, of which s tells the end, began after this attempt

@@ -2,7 +2,6 @@ package attempt
 
 import (
 	"slices"
-	"time"
 
 	"pullcause/agent/detect"
 )
@@ -41,11 +40,13 @@ func (j *Joiner) resolveImage(s *detect.Signal) {
 	if s.Failure == nil {
 		return
 	}
+	best := far
 	for _, p := range slices.Backward(j.due) {
-		if !p.gone && p.a.Image != "" && p.a.Failure != nil &&
-			p.a.Failure.Text == s.Failure.Text && p.near(*s) {
-			s.Image = p.a.Image
-			return
+		if p.gone || p.a.Image == "" || p.a.Failure == nil || p.a.Failure.Text != s.Failure.Text {
+			continue
+		}
+		if c := j.closeness(p.a.End, &p.heard, *s); c > best {
+			s.Image, best = p.a.Image, c
 		}
 	}
 }
@@ -82,17 +83,36 @@ func (j *Joiner) firstInFlight(s detect.Signal) *pull {
 // forRuntime finds the pull whose end the runtime tells: one whose end only
 // the kubelet has told so far, else the oldest in flight.
 func (j *Joiner) forRuntime(s detect.Signal) *pull {
+	var found *pull
+	best := far
 	for _, p := range j.pulls[j.key(s)] {
-		if p.ended && !p.runtime && !p.a.BackOff && p.near(s) && p.fits(s) {
-			return p
+		if !p.ended || p.runtime || p.a.BackOff || !p.fits(s) {
+			continue
+		}
+		if c := j.closeness(p.a.End, &p.heard, s); c > best && (c == exact || p.mayHaveFailedAs(s)) {
+			found, best = p, c
 		}
 	}
-	for _, p := range j.pulls[j.key(s)] {
-		if !p.ended && p.fits(s) {
-			return p
-		}
+	if best >= asWritten {
+		return found
 	}
-	return nil
+	if p := j.sameError(s); p != nil {
+		return p
+	}
+	if found != nil {
+		return found
+	}
+	return j.firstInFlight(s)
+}
+
+// mayHaveFailedAs reports whether a line can tell the error that a pull failed with.
+func (p *pull) mayHaveFailedAs(s detect.Signal) bool {
+	return p.a.Failure == nil || sameLeaf(p.a.Failure.Leaf, s)
+}
+
+// sameLeaf compares errors as far as both are known.
+func sameLeaf(leaf string, s detect.Signal) bool {
+	return leaf == "" || s.Failure == nil || s.Failure.Leaf == "" || s.Failure.Leaf == leaf
 }
 
 // absorbBeginning gives to a pull, of which only the kubelet's lines have been
@@ -120,20 +140,52 @@ func (p *pull) fits(s detect.Signal) bool {
 	return !hasPod(s) || len(p.a.Pods) == 0 || p.hasPod(s)
 }
 
-// forKubelet finds the attempt that a kubelet line speaks of. Of several for
-// one image it takes the one that this container already belongs to, else the
-// first that belongs to nobody: the kubelet writes its lines in the order in
-// which the pulls ended.
+// forKubelet finds the attempt that a kubelet line speaks of: one that ended at the time
+// of the line, else one in flight then, else one that ended a whole number of zones away.
 func (j *Joiner) forKubelet(s detect.Signal) *pull {
-	var free, inFlight *pull
-	for _, p := range j.pulls[j.key(s)] {
+	pulls := j.pulls[j.key(s)]
+	for _, c := range [...]closeness{exact, asWritten} {
+		if p := j.endedAt(pulls, s, c); p != nil {
+			return p
+		}
+	}
+	if p := j.sameError(s); p != nil {
+		return p
+	}
+	inFlight := firstOf(pulls, func(p *pull) bool { return !p.ended })
+	if inFlight != nil && j.mayBeOf(inFlight, s) {
+		return inFlight
+	}
+	if p := j.endedAt(pulls, s, acrossZones); p != nil {
+		return p
+	}
+	return inFlight
+}
+
+func firstOf(pulls []*pull, has func(*pull) bool) *pull {
+	if i := slices.IndexFunc(pulls, has); i >= 0 {
+		return pulls[i]
+	}
+	return nil
+}
+
+// mayBeOf reports whether a kubelet line was written while a pull was in flight. A line of
+// an unknown zone was not, or the pull takes longer than the steps of the zones.
+func (j *Joiner) mayBeOf(p *pull, s detect.Signal) bool {
+	since := j.corrected(s).Sub(p.a.Start)
+	return since >= -tolerance && since < zoneStep-tolerance
+}
+
+// endedAt finds the attempt that a kubelet line speaks of among those that are as close as
+// that. Of several for one image it takes the one that this container already belongs to,
+// else the first that belongs to nobody: the kubelet writes its lines in the order in
+// which the pulls ended.
+func (j *Joiner) endedAt(pulls []*pull, s detect.Signal, c closeness) *pull {
+	var free *pull
+	for _, p := range pulls {
 		switch {
-		case p.a.BackOff:
-		case !p.ended:
-			if inFlight == nil {
-				inFlight = p
-			}
-		case !p.near(s):
+		case p.a.BackOff || !p.ended || j.closeness(p.a.End, &p.heard, s) != c:
+		case c != exact && !p.mayHaveFailedAs(s):
 		case hasPod(s) && p.hasPod(s):
 			if p.podLines < lastWord(p.a.Pods) {
 				return p
@@ -146,38 +198,5 @@ func (j *Joiner) forKubelet(s detect.Signal) *pull {
 			free = p
 		}
 	}
-	if free != nil {
-		return free
-	}
-	return inFlight
-}
-
-// near reports whether a signal can be about this attempt by its time.
-func (p *pull) near(s detect.Signal) bool { return p.nearAcrossZones(p.a.End, s) }
-
-// zoneStep is what the offsets of all zones are multiples of, and zoneSpan how far two
-// of them lie apart at most where one is UTC.
-const (
-	zoneStep = 15 * time.Minute
-	zoneSpan = 14 * time.Hour
-)
-
-// nearAcrossZones reports whether a signal can be about an attempt that ended then.
-// Where one side is the runtime's and one the kubelet's, whose lines carry no zone, the
-// clocks may also lie zones apart.
-func (h heard) nearAcrossZones(end time.Time, s detect.Signal) bool {
-	if near(end, s.Time) {
-		return true
-	}
-	if h.runtime == fromRuntime(s) {
-		return false
-	}
-	d := end.Sub(s.Time).Abs()
-	off := d % zoneStep
-	return d <= zoneSpan+tolerance && (off <= tolerance || off >= zoneStep-tolerance)
-}
-
-// near reports whether two times can belong to one attempt.
-func near(a, b time.Time) bool {
-	return a.IsZero() || b.IsZero() || a.Sub(b).Abs() <= tolerance
+	return free
 }

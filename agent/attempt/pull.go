@@ -36,6 +36,8 @@ type pull struct {
 type heard struct {
 	// runtime is set once the runtime has told of the end.
 	runtime bool
+	// source is the kubelet's log that told of the end first, empty if none has.
+	source string
 	// podLines counts the kubelet's lines that name a pod; see lastWord.
 	podLines int
 }
@@ -44,6 +46,9 @@ type heard struct {
 func (h *heard) note(s detect.Signal) {
 	if fromRuntime(s) && s.Kind == detect.PullFailed {
 		h.runtime = true
+	}
+	if !fromRuntime(s) && h.source == "" {
+		h.source = s.Pos.Source
 	}
 	if s.Program == detect.Kubelet && hasPod(s) {
 		h.podLines++
