@@ -29,8 +29,8 @@ func (j *Joiner) Begun() []InFlight {
 	pulls := make([]InFlight, len(j.begun))
 	for i, p := range j.begun {
 		pulls[i] = InFlight{
-			UID: uid(j.cfg.Node, p.terminal), Image: p.a.Image, Ref: p.a.Ref, Registry: p.a.Registry, Repository: p.ref.path,
-			Start: p.a.Start, Seen: p.seen, Program: p.terminal.Program,
+			UID: uid(j.cfg.Node, p.origin), Image: p.a.Image, Ref: p.a.Ref, Registry: p.a.Registry, Repository: p.ref.path,
+			Start: p.a.Start, Seen: p.seen, Program: p.origin.Program,
 		}
 		for _, h := range j.loose {
 			if yes, sure := concerns(h.s.Host, p.ref); yes && (sure || h.alone == p) && !h.s.Time.Before(p.a.Start) {
@@ -44,7 +44,7 @@ func (j *Joiner) Begun() []InFlight {
 // restart ends the pulls that began before a process of the runtime did.
 func (j *Joiner) restart(s detect.Signal, now time.Time) {
 	j.lose(s.Time, now, func(p *pull) bool {
-		return p.terminal.Program == s.Program && p.terminal.Pos.Source == s.Pos.Source
+		return p.origin.Program == s.Program && p.origin.Pos.Source == s.Pos.Source
 	})
 }
 
@@ -60,10 +60,10 @@ func (j *Joiner) lose(at, now time.Time, its func(*pull) bool) {
 			continue
 		}
 		p.runtime = true
-		p.a.Program = p.terminal.Program
+		p.a.Program = p.origin.Program
 		p.a.Failure = detect.RuntimeLost()
 		p.a.End, p.a.Observed = at, now
 		j.collectHosts(p)
-		j.end(p, p.terminal, now)
+		j.end(p, p.origin, now)
 	}
 }

@@ -179,7 +179,7 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 		j.sampleClock(p.source, s.Time, p.a.End)
 	}
 	p.note(s)
-	p.terminal = s
+	p.identifyBy(s)
 	p.a.Program = s.Program
 	if s.Failure != nil {
 		p.a.Failure = s.Failure
@@ -209,7 +209,8 @@ func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt
 	p.note(s)
 	j.takeVolume(p, &s)
 	if p.a.Program == "" {
-		p.a.Program, p.terminal = s.Program, s
+		p.a.Program = s.Program
+		p.identifyBy(s)
 		p.setEnd(s)
 	}
 	if p.a.Failure == nil {
@@ -234,7 +235,7 @@ func (j *Joiner) backOff(s detect.Signal, now time.Time) {
 	p := j.open(s, now)
 	p.a.BackOff = true
 	j.takeVolume(p, &s)
-	p.a.Program, p.terminal, p.a.Failure = s.Program, s, s.Failure
+	p.a.Program, p.origin, p.a.Failure = s.Program, s, s.Failure
 	p.setEnd(s)
 	p.add(s)
 	p.addPod(s)
@@ -248,7 +249,7 @@ func (j *Joiner) open(s detect.Signal, now time.Time) *pull {
 	p := &pull{key: j.key(s), ref: parsed, seen: now}
 	p.a.Image, p.a.Ref, p.a.Registry = image, parsed.name, parsed.registry
 	p.a.Line = s.Line
-	p.terminal = s
+	p.origin = s
 	p.add(s)
 	j.pulls[p.key] = append(j.pulls[p.key], p)
 	j.requests.begin(p, s)

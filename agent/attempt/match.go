@@ -122,6 +122,26 @@ func (j *Joiner) absorbBeginning(p *pull, s detect.Signal) {
 	if begun == nil {
 		return
 	}
+	j.absorb(p, begun)
+}
+
+// absorbOwn gives to a pull, of which only the kubelet will have told the end, what the
+// runtime wrote when it began, if that was read later.
+func (j *Joiner) absorbOwn(p *pull) {
+	if p.runtime || p.began || p.source == "" || p.a.BackOff {
+		return
+	}
+	end := detect.Signal{Program: detect.Kubelet, Time: p.a.End}
+	end.Pos.Source = p.source
+	begun := firstOf(j.pulls[p.key], func(q *pull) bool {
+		return !q.ended && j.mayBeOf(q, end) && !q.a.Start.After(j.corrected(end))
+	})
+	if begun != nil {
+		j.absorb(p, begun)
+	}
+}
+
+func (j *Joiner) absorb(p, begun *pull) {
 	p.absorb(begun)
 	for i := range j.loose {
 		if j.loose[i].alone == begun {

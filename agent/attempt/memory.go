@@ -104,6 +104,7 @@ func sameRepository(a, b ref) bool {
 
 // handOn emits a pull as an attempt and forgets it, but for its outline.
 func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
+	j.absorbOwn(p)
 	if !p.a.Succeeded && !p.a.BackOff {
 		p.a.Credential = j.credential(p)
 	}

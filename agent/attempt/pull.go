@@ -18,8 +18,9 @@ type pull struct {
 	ref  ref
 	a    Attempt
 	seen time.Time // when its first line was read
-	// terminal is the signal that the uid is made of.
-	terminal detect.Signal
+	// origin is the line that the uid is made of: the runtime's about the beginning if that
+	// was read, since it is known first in any order of reading, else the one about the end.
+	origin detect.Signal
 	// began is set if the runtime's line about its beginning was read.
 	began bool
 	// ended is set once a terminal line was read; deadline is when the window closes.
@@ -123,6 +124,9 @@ func (p *pull) addSpan(s detect.Signal) {
 
 // absorb adds what is known of the same pull from before.
 func (p *pull) absorb(q *pull) {
+	if q.began {
+		p.origin, p.began = q.origin, true
+	}
 	p.lines = append(q.lines, p.lines...)
 	if !q.a.Start.IsZero() && q.a.Start.Before(p.a.Start) {
 		p.a.Start = q.a.Start
@@ -130,6 +134,14 @@ func (p *pull) absorb(q *pull) {
 	p.a.Stalled = p.a.Stalled || q.a.Stalled
 	for _, s := range q.a.Spans {
 		p.a.Spans = p.a.Spans.With(s)
+	}
+}
+
+// identifyBy makes a line about the end the one that the uid is made of, if nothing better
+// is known.
+func (p *pull) identifyBy(s detect.Signal) {
+	if !p.began {
+		p.origin = s
 	}
 }
 
@@ -197,7 +209,12 @@ func (p *Pod) fill(s detect.Signal) {
 func (p *pull) finish(node string) Attempt {
 	a := p.a
 	a.Registry = p.ref.registryOf(a.Failure)
-	a.UID, a.Whole = uid(node, p.terminal), p.whole(p.a.Pods)
+	a.Whole = p.whole(p.a.Pods)
+	if a.Succeeded { // nearly all do: a hash would cost more than the rest
+		a.UID = place(p.origin)
+	} else {
+		a.UID = uid(node, p.origin)
+	}
 	if a.Attribution == "" {
 		a.Attribution = ByNobody
 	}

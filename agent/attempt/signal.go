@@ -56,19 +56,29 @@ func attribution(s detect.Signal) Attribution {
 	return BySandbox
 }
 
-// uid identifies an attempt by the line that first told of its end: the same
-// text at the same place of the same source is the same attempt, whatever the
-// file is called by then. A line about several containers yields several.
+// uid identifies an attempt by one of its lines: the same text at the same place of the same
+// source is the same attempt, whatever the file is called by then. A line about several
+// containers yields several. Of a line whose text is not kept the time tells it from the
+// one at its place in a file of an earlier rotation.
 func uid(node string, s detect.Signal) string {
 	if s.Kind == detect.PullSucceeded { // nearly all are; where it was read is enough
-		return s.Pos.Source + "@" + s.Pos.Stream + "@" + strconv.FormatInt(s.Pos.Offset, 10)
+		return place(s)
+	}
+	text := s.Raw
+	if text == "" {
+		text = strconv.FormatInt(s.Time.UnixNano(), 10)
 	}
 	h := sha256.New()
 	for _, part := range []string{
-		node, s.Pos.Source, strconv.FormatInt(s.Pos.Offset, 10), s.Raw, s.Image, s.Pod.UID, s.Container,
+		node, s.Pos.Source, strconv.FormatInt(s.Pos.Offset, 10), text, s.Image, s.Pod.UID, s.Container,
 	} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// place is where a line was read.
+func place(s detect.Signal) string {
+	return s.Pos.Source + "@" + s.Pos.Stream + "@" + strconv.FormatInt(s.Pos.Offset, 10)
 }
