@@ -17,34 +17,20 @@ var dockerHub = [...]string{"docker.io", "registry-1.docker.io", "index.docker.i
 // concerns reports whether a host's outcome can belong to a pull of r: the URL
 // asks for its repository and tag in the name of its registry, or, where no URL
 // was written, the host is its registry. sure is false for a guess.
-func concerns(h detect.Host, r ref) (yes, sure bool) {
-	if h.URL == "" {
+func (a asked) concerns(h detect.Host, r ref) (yes, sure bool) {
+	switch {
+	case h.URL == "":
 		return true, isOrigin(h.Host, r.registry)
-	}
-	u, err := url.Parse(h.URL)
-	if err != nil {
+	case !a.parses || a.registry != "" && !isOrigin(a.registry, r.registry):
 		return false, false
-	}
-	namespace := u.Query().Get("ns")
-	if namespace != "" && !isOrigin(namespace, r.registry) {
-		return false, false
-	}
-	path, found := strings.CutPrefix(u.Path, "/v2/")
-	// containerd leaves "ns" out only where it asks the registry itself (v1.6.0
-	// to v2.4.2 remotes/docker/resolver.go addNamespace).
-	if found && namespace == "" && !isOrigin(u.Host, r.registry) {
-		return false, false
-	}
-	if !found {
-		// A token server or a mirror with a path of its own.
-		return true, r.path != "" && strings.Contains(u.Query().Get("scope"), ":"+r.path+":")
-	}
-	if repository, tag, found := strings.Cut(path, "/manifests/"); found {
-		same := serves(repository, r.path) && tag == r.tag
+	case !a.api: // a token server or a mirror with a path of its own
+		return true, r.path != "" && strings.Contains(a.scope, ":"+r.path+":")
+	case a.manifest:
+		same := serves(a.repository, r.path) && a.tag == r.tag
 		return same, same
+	default:
+		return serves(a.repository, r.path), false
 	}
-	repository, _, _ := strings.Cut(path, "/blobs/")
-	return serves(repository, r.path), false
 }
 
 // serves reports whether a repository is the one at path, be it below a prefix

@@ -22,23 +22,39 @@ type InFlight struct {
 }
 
 // InFlight is the number of pulls that have begun and not ended.
-func (j *Joiner) InFlight() int { return len(j.begun) }
+func (j *Joiner) InFlight() int { return j.begun.Len() }
 
 // Begun lists them, the oldest first.
 func (j *Joiner) Begun() []InFlight {
-	pulls := make([]InFlight, len(j.begun))
-	for i, p := range j.begun {
-		pulls[i] = InFlight{
-			UID: uid(j.cfg.Node, p.origin), Image: p.a.Image, Ref: p.a.Ref, Registry: p.a.Registry, Repository: p.ref.path,
+	pulls := make([]InFlight, 0, j.begun.Len())
+	for p := range j.allBegun {
+		f := InFlight{
+			UID: p.inFlightUID(j.cfg.Node), Image: p.a.Image, Ref: p.a.Ref, Registry: p.a.Registry, Repository: p.ref.path,
 			Start: p.a.Start, Seen: p.seen, Program: p.origin.Program,
 		}
-		for _, h := range j.loose {
-			if yes, sure := concerns(h.s.Host, p.ref); yes && (sure || h.alone == p) && !h.s.Time.Before(p.a.Start) {
-				pulls[i].Failed = append(pulls[i].Failed, h.s.Host.Host)
-			}
+		for _, h := range j.unclaimed.of(p, p.a.Start, time.Time{}) {
+			f.Failed = append(f.Failed, h.s.Host.Host)
 		}
+		pulls = append(pulls, f)
 	}
 	return pulls
+}
+
+// allBegun yields the pulls in flight, the oldest first.
+func (j *Joiner) allBegun(yield func(*pull) bool) {
+	for e := j.begun.Front(); e != nil; e = e.Next() {
+		if !yield(e.Value.(*pull)) { //nolint:errcheck // the list holds nothing else
+			return
+		}
+	}
+}
+
+// inFlightUID is that of the attempt in the making. It is asked for often and hashed once.
+func (p *pull) inFlightUID(node string) string {
+	if p.uid == "" {
+		p.uid = uid(node, p.origin)
+	}
+	return p.uid
 }
 
 // restart ends the pulls that began before a process of the runtime did.
@@ -55,7 +71,7 @@ func (j *Joiner) RuntimeGone(at, now time.Time) {
 }
 
 func (j *Joiner) lose(at, now time.Time, its func(*pull) bool) {
-	for _, p := range slices.Clone(j.begun) {
+	for _, p := range slices.Collect(j.allBegun) {
 		if !p.a.Start.Before(at) || !its(p) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"container/list"
 	"slices"
 	"time"
 
@@ -28,34 +29,38 @@ type Joiner struct {
 	refs  references
 	pulls map[string][]*pull // by key, oldest first
 	due   []*pull            // ended, in the order of their deadlines; may hold some that have left
-	begun []*pull            // in flight, in the order in which they began
+	begun *list.List         // of *pull: in flight, in the order in which they began
 	count int
 
 	requests    requests
 	clocks      map[string]*clock // by the kubelet's log
-	loose       []hostSeen
-	credentials []credentialSeen
+	unclaimed   unclaimedHosts
+	credentials credentials
 	volumes     []detect.Signal
 	images      map[container]string // what a container's image was
 	recent      map[string][]handedOn
 	recentOrder []string
 	forgotten   int64
+	now         time.Time // when it was called last
 }
 
 // NewJoiner returns an empty joiner.
 func NewJoiner(cfg Config) *Joiner {
 	return &Joiner{
-		cfg:    cfg,
-		pulls:  make(map[string][]*pull),
-		images: make(map[container]string),
-		clocks: make(map[string]*clock),
-		recent: make(map[string][]handedOn),
+		cfg:       cfg,
+		begun:     list.New(),
+		unclaimed: newUnclaimedHosts(),
+		pulls:     make(map[string][]*pull),
+		images:    make(map[container]string),
+		clocks:    make(map[string]*clock),
+		recent:    make(map[string][]handedOn),
 	}
 }
 
 // Add takes one signal, read at now, and emits the attempts that it completes.
 // Signals of one source come in their order; those of several interleave.
 func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
+	j.now = now
 	if isVolumeNote(s) {
 		j.noteVolume(s)
 		return
@@ -98,7 +103,7 @@ func fromRuntime(s detect.Signal) bool {
 func (j *Joiner) start(s detect.Signal, now time.Time) {
 	p := j.open(s, now)
 	p.a.Start, p.began = s.Time, true
-	j.begun = append(j.begun, p)
+	p.place = j.begun.PushBack(p)
 }
 
 // progress notes how much was read. The line names the pull by its reference
@@ -273,26 +278,34 @@ func (j *Joiner) end(p *pull, s detect.Signal, now time.Time) {
 
 // landed takes a pull off the list of those in flight.
 func (j *Joiner) landed(p *pull) {
-	j.begun = slices.DeleteFunc(j.begun, func(q *pull) bool { return q == p })
+	if p.place != nil {
+		j.begun.Remove(p.place)
+		p.place = nil
+	}
 }
 
 // Expire emits the attempts whose window has ended by now, and forgets pulls
 // that never ended.
 func (j *Joiner) Expire(now time.Time, emit func(Attempt)) {
+	j.now = now
 	for len(j.due) > 0 && (j.due[0].gone || !j.due[0].deadline.After(now)) {
 		if p := j.nextDue(); !p.gone {
 			j.handOn(p, emit)
 		}
 	}
-	for len(j.begun) > 0 && now.Sub(j.begun[0].seen) > j.cfg.Forget {
+	for j.begun.Len() > 0 && now.Sub(j.oldestBegun().seen) > j.cfg.Forget {
 		j.forget()
 	}
 }
 
 // forget gives up the oldest pull in flight.
 func (j *Joiner) forget() {
-	j.remove(j.begun[0])
+	j.remove(j.oldestBegun())
 	j.forgotten++
+}
+
+func (j *Joiner) oldestBegun() *pull {
+	return j.begun.Front().Value.(*pull) //nolint:errcheck // the list holds nothing else
 }
 
 // Flush emits every attempt that has ended, at once. Pulls in flight stay.
@@ -338,7 +351,7 @@ func (j *Joiner) bound(emit func(Attempt)) {
 			j.handOn(p, emit)
 		}
 	}
-	for j.count > j.cfg.MaxOpen && len(j.begun) > 0 {
+	for j.count > j.cfg.MaxOpen && j.begun.Len() > 0 {
 		j.forget()
 	}
 }

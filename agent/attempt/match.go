@@ -143,11 +143,7 @@ func (j *Joiner) absorbOwn(p *pull) {
 
 func (j *Joiner) absorb(p, begun *pull) {
 	p.absorb(begun)
-	for i := range j.loose {
-		if j.loose[i].alone == begun {
-			j.loose[i].alone = p
-		}
-	}
+	j.unclaimed.move(begun, p)
 	j.remove(begun)
 }
 

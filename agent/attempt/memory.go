@@ -7,40 +7,15 @@ import (
 	"pullcause/agent/detect"
 )
 
-// The bounds of what is remembered for a later line.
-const (
-	maxLoose      = 256
-	looseFor      = 10 * time.Minute // a pull may try hosts for that long
-	credentialFor = time.Minute
-)
-
-// hostSeen is a host's outcome whose pull is not known yet.
-type hostSeen struct {
-	s  detect.Signal
-	at time.Time
-	// alone is the pull that was the only one in flight, nil if there were more.
-	alone *pull
-}
-
-// credentialSeen is a credential problem that waits for the failure it causes.
-type credentialSeen struct {
-	s  detect.Signal
-	at time.Time
-}
-
 // addHost keeps a host's outcome until the end of a pull claims it: before
 // containerd 2.3 its line names neither image nor repository, and the pull that
 // ends next at the same registry is most likely the one.
 func (j *Joiner) addHost(s detect.Signal, now time.Time) {
-	var alone *pull
-	if len(j.begun) == 1 {
-		alone = j.begun[0]
+	h := &unclaimedHost{s: s, at: now, asked: parseAsked(s.Host)}
+	if j.begun.Len() == 1 {
+		h.alone = j.begun.Front().Value.(*pull) //nolint:errcheck // the list holds nothing else
 	}
-	j.loose = slices.DeleteFunc(j.loose, func(h hostSeen) bool { return now.Sub(h.at) > looseFor })
-	if len(j.loose) >= maxLoose {
-		j.loose = slices.Delete(j.loose, 0, 1)
-	}
-	j.loose = append(j.loose, hostSeen{s: s, at: now, alone: alone})
+	j.unclaimed.add(h)
 }
 
 func (p *pull) hasHost(h detect.Host) bool {
@@ -59,47 +34,12 @@ func (p *pull) addHost(s detect.Signal) {
 // collectHosts claims the outcomes that belong to a pull of the runtime that
 // ends now, in the order in which they were written.
 func (j *Joiner) collectHosts(p *pull) {
-	j.loose = slices.DeleteFunc(j.loose, func(h hostSeen) bool {
-		yes, sure := concerns(h.s.Host, p.ref)
-		if !yes || !sure && h.alone != p || h.s.Time.Before(p.a.Start) || h.s.Time.After(p.a.End) || p.hasHost(h.s.Host) {
-			return false
+	for _, h := range j.unclaimed.of(p, p.a.Start, p.a.End) {
+		if !p.hasHost(h.s.Host) {
+			p.addHost(h.s)
+			j.unclaimed.remove(h)
 		}
-		p.addHost(h.s)
-		return true
-	})
-}
-
-func (j *Joiner) rememberCredential(s detect.Signal, now time.Time) {
-	j.credentials = slices.DeleteFunc(j.credentials, func(c credentialSeen) bool {
-		return now.Sub(c.at) > credentialFor
-	})
-	if len(j.credentials) >= maxLoose {
-		j.credentials = slices.Delete(j.credentials, 0, 1)
 	}
-	j.credentials = append(j.credentials, credentialSeen{s: s, at: now})
-}
-
-// credential is the problem that explains a failure: one about the same image
-// or the same pod, shortly before it.
-func (j *Joiner) credential(p *pull) *detect.Failure {
-	for _, c := range slices.Backward(j.credentials) {
-		image := signalImage(c.s)
-		sameImage := image != "" && sameRepository(j.refs.parse(image), p.ref)
-		if !sameImage && !p.hasPod(detect.Signal{Pod: c.s.Pod}) {
-			continue
-		}
-		if c.s.Failure != nil {
-			return c.s.Failure
-		}
-		return &detect.Failure{Text: c.s.Raw}
-	}
-	return nil
-}
-
-// sameRepository compares without the tag: a credential plugin is called for
-// the repository.
-func sameRepository(a, b ref) bool {
-	return a.path != "" && a.path == b.path && a.registry == b.registry
 }
 
 // handOn emits a pull as an attempt and forgets it, but for its outline.
@@ -119,6 +59,7 @@ func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
 func (j *Joiner) remove(p *pull) {
 	p.gone = true
 	j.requests.leave(p)
+	j.unclaimed.leave(p)
 	j.landed(p)
 	j.count--
 	rest := slices.DeleteFunc(j.pulls[p.key], func(q *pull) bool { return q == p })

@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"container/list"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,11 @@ type pull struct {
 	deadline time.Time
 	heard
 	gone bool
+	// place is where it is among those in flight, nil if it is not.
+	place *list.Element
+	// hosts are those that failed while it was alone in flight and that nobody has claimed.
+	hosts []*unclaimedHost
+	uid   string // while it is in flight, once it was asked for
 	// request is the id of CRI-O's request, empty if unknown.
 	request string
 	lines   []line
