@@ -325,9 +325,10 @@ func TestAgentTakesConfig(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	for name, want := range map[string][]string{
-		"":                                {"No receiver is set", "port-forward $POD 9809", "logs daemonset/pullcause"},
+		"":                                {"The nodes pull ghcr.io/pullcause/pullcause:0.1.0 without credentials.\nThat is the chart's default. If you have not pushed it", "get events --field-selector reason=Failed", "No receiver is set", "port-forward $POD 9809", "logs daemonset/pullcause"},
 		`cubeapm: {url: "http://c:3130"}`: {"Records go to http://c:3130."},
-		`config: {server: {debug: {listen: "127.0.0.1:7000"}}}`: {"port-forward $POD 7000"},
+		`config: {server: {debug: {listen: "127.0.0.1:7000"}}}`:                                  {"port-forward $POD 7000"},
+		`{image: {repository: r.example/p, tag: "2"}, imagePullSecrets: [{name: a}, {name: b}]}`: {"The nodes pull r.example/p:2 with the credentials of a, b.\nPods that wait"},
 		`stateDir: ""`:                {"a restart forgets"},
 		`hostMounts: {runtime: null}`: {"The runtime's socket is not mounted"},
 	} {

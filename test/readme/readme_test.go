@@ -77,6 +77,7 @@ func TestCommands(t *testing.T) {
 			command = strings.TrimSpace(command)
 			switch target, isMake := strings.CutPrefix(command, "make "); {
 			case isMake:
+				target, _, _ = strings.Cut(target, " ") // variables follow
 				if !strings.Contains(makefile, "\n"+target+":") {
 					t.Errorf("no such target: %s", command)
 				}
@@ -88,6 +89,26 @@ func TestCommands(t *testing.T) {
 			default:
 				t.Errorf("cannot check %q", command)
 			}
+		}
+	}
+}
+
+// No registry has the image until the reader has pushed it: whoever follows a page from its
+// top has done so when it comes to the command that needs it, and both name the same one.
+func TestImageBeforeInstall(t *testing.T) {
+	pushed := regexp.MustCompile(`make image IMAGEFLAGS=--push=(\S+):(\S+)`)
+	installed := regexp.MustCompile(`helm install pullcause .*`)
+	version := regexp.MustCompile(`(?m)^appVersion: "(.*)"$`).FindStringSubmatch(read(t, "deploy/helm/pullcause/Chart.yaml"))[1]
+	for _, page := range []string{"README.md", "docs/install.md", "deploy/helm/pullcause/README.md"} {
+		text := read(t, page)
+		push, install := pushed.FindStringSubmatchIndex(text), installed.FindStringIndex(text)
+		if push == nil || install == nil || push[0] > install[0] {
+			t.Errorf("%s does not say how to push the image before it installs it", page)
+			continue
+		}
+		repository, tag := text[push[2]:push[3]], text[push[4]:push[5]]
+		if command := text[install[0]:install[1]]; !strings.Contains(command, "--set image.repository="+repository+" ") || tag != version {
+			t.Errorf("%s pushes %s:%s, of which the chart pulls the tag %s, and installs with\n%s", page, repository, tag, version, command)
 		}
 	}
 }
