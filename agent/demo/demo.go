@@ -42,6 +42,10 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// recordedNode is what the page and the records call the node whose logs are played. Its
+// files, such as hosts.toml, were not recorded: those of this machine are not its own.
+const recordedNode = "recorded-node"
+
 // longestPause keeps the demo short where the recorded node waited for a timeout.
 const longestPause = 300 * time.Millisecond
 
@@ -67,8 +71,8 @@ func Run(ctx context.Context, o Options) (err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	fmt.Fprintf(o.Out, "Playing %d pulls of a recorded node: containerd's and the kubelet's logs, line by line.\n", len(scenarios))
-	stage, err := Start(ctx, StageConfig{Files: files, StateDir: filepath.Join(dir, "state"), Version: o.Version, Log: o.Log})
+	fmt.Fprintf(o.Out, "Playing %d pulls of a recorded node, not of this machine: containerd's and the kubelet's logs, line by line.\n", len(scenarios))
+	stage, err := Start(ctx, StageConfig{Files: files, HostRoot: dir, Node: recordedNode, StateDir: filepath.Join(dir, "state"), Version: o.Version, Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func createLogs(dir string) (logs []*os.File, files []string, err error) {
 			return logs, nil, fmt.Errorf("make a log for the demo: %w", err)
 		}
 		logs = append(logs, f)
-		files = append(files, program+":"+f.Name())
+		files = append(files, program+":/"+program+".log") // below host_root
 	}
 	return logs, files, nil
 }

@@ -1,8 +1,12 @@
 package demo_test
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +25,50 @@ func TestRun(t *testing.T) {
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
+}
+
+// The pulls of a recorded node do not fail on the machine that plays them: the page names
+// the recorded one, and no file of this machine explains its failures.
+func TestPageNamesTheRecordedNode(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- demo.Run(ctx, demo.Options{Speed: 1e6, Out: in, Log: slog.New(slog.DiscardHandler)})
+		in.Close()
+	}()
+	var url string
+	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "stays open"); {
+		if _, address, ok := strings.Cut(lines.Text(), "Debug page: "); ok {
+			url = address
+		}
+	}
+	page := get(t, url+"/")
+	if !strings.Contains(page, "34 images cannot be pulled on recorded-node") {
+		t.Errorf("the page says %.200s", page[strings.Index(page, "<h1"):])
+	}
+	if config := get(t, url+"/debug/config"); strings.Contains(config, `"host_root": "/"`) || !strings.Contains(config, `"host_root"`) {
+		t.Errorf("the agent reads the files of this machine:\n%s", config)
+	}
+	go io.Copy(io.Discard, out) //nolint:errcheck // until it ends
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, response.Status, err)
+	}
+	return string(text)
 }
 
 // The logs that the lab recorded with other containerds, through the whole agent.

@@ -66,8 +66,10 @@ func play(ctx context.Context, files []*os.File, lines []line, speed float64, mo
 	return nil
 }
 
-// restamp replaces the time that a recorded line begins with.
+// restamp replaces the time that a recorded line begins with. The kubelet writes its own in
+// the node's zone, which is UTC where there is no /etc/localtime.
 func restamp(l line, now time.Time) []byte {
+	now = now.UTC()
 	const (
 		logrus = "2006-01-02T15:04:05.000000000Z07:00"
 		klog   = "0102 15:04:05.000000"

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type StageConfig struct {
 	// runtime's socket and, if there are no Files, logs by itself; empty if it is to
 	// read the Files only.
 	HostRoot string
+	// Node is what to call a node that was recorded: it has no runtime to ask, and the
+	// agent must not take this machine for it. Empty is this machine.
+	Node string
 	// StateDir keeps the positions.
 	StateDir string
 	Version  string
@@ -52,9 +56,10 @@ func Start(ctx context.Context, c StageConfig) (*Stage, error) {
 	}
 	cfg := agent.Default()
 	cfg.Sources.Auto = len(c.Files) == 0
-	cfg.HostRoot = c.HostRoot
-	if c.HostRoot == "" {
-		cfg.HostRoot, cfg.CRI.Socket = "/", enrich.Off // this machine is not the node
+	cfg.HostRoot = cmp.Or(c.HostRoot, "/")
+	cfg.Resource.NodeName = c.Node
+	if c.HostRoot == "" || c.Node != "" {
+		cfg.CRI.Socket = enrich.Off // this machine is not the node
 	}
 	cfg.Sources.Lookback = agent.Lookback{All: true}
 	cfg.Delivery.StateDir = c.StateDir

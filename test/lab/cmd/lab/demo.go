@@ -33,7 +33,8 @@ func show(ctx context.Context, n *lab.Node, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, stage.Stop()) }()
 	scenarios := lab.Scenarios()
-	fmt.Fprintf(os.Stdout, "A real containerd %s pulls %d images, each from a registry that fails in its own way.\n", n.Containerd.Version, len(scenarios))
+	expected := expectations(n.Containerd, scenarios)
+	fmt.Fprintf(os.Stdout, "A real containerd %s pulls %d images, of which %d fail on purpose, each in its own way.\n", n.Containerd.Version, len(scenarios), failing(expected))
 	if n.LogFile == "" {
 		fmt.Fprintln(os.Stdout, "It writes to a real journald, whose journal is all that is read.")
 	}
@@ -41,7 +42,17 @@ func show(ctx context.Context, n *lab.Node, o options) (err error) {
 	if err := n.Run(ctx, scenarios, func(lab.Scenario, lab.Result) {}); err != nil {
 		return err
 	}
-	return stage.Finish(ctx, os.Stdout, expectations(n.Containerd, scenarios), o.once)
+	return stage.Finish(ctx, os.Stdout, expected, o.once)
+}
+
+// failing counts the pulls that are to fail.
+func failing(expected []demo.Scenario) (n int) {
+	for _, s := range expected {
+		if s.Cause != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func expectations(c lab.Containerd, scenarios []lab.Scenario) []demo.Scenario {
