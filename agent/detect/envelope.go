@@ -105,6 +105,7 @@ func programs(name string) string {
 	case "containerd", "cri-containerd", "docker-containerd", "host-containerd", "microk8s.daemon-containerd":
 		return Containerd
 	case "kubelet", "hyperkube", "kubelite", "microk8s.daemon-kubelite", "kubelet-wrapper", "start-kubelet.sh",
+		"kubenswrapper", "localkube",
 		"k3s", "k3s-agent", "k3s-server", "rke2", "rke2-agent", "rke2-server",
 		"k0s", "k0scontroller", "k0sworker", "cri-client":
 		return Kubelet
