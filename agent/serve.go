@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -136,26 +135,6 @@ func (a *Agent) ready() (ok bool, why string) {
 		return false, why
 	}
 	return a.telemetry.Ready()
-}
-
-// readable says in one sentence why nothing at all can be read. looked is sources.auto.
-func readable(sources []logtail.Status, looked bool) (ok bool, why string) {
-	if len(sources) == 0 && !looked {
-		return false, "no log is named: sources.auto is false, so none was looked for; name one with sources.files, or leave sources.auto true"
-	}
-	if len(sources) == 0 {
-		return false, "no log of a runtime or kubelet was found: neither a systemd journal nor one of the known files is there below host_root; mount the node's /var/log and /run/log, or name a file with sources.files"
-	}
-	for _, s := range sources {
-		if s.State == logtail.StateReading {
-			return true, ""
-		}
-	}
-	reasons := []string{"no log can be read"}
-	for _, s := range sources {
-		reasons = append(reasons, s.Path+": "+s.Error)
-	}
-	return false, strings.Join(reasons, "; ")
 }
 
 // turned is when the pipeline's loop turned last.

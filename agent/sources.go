@@ -1,10 +1,8 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -39,22 +37,35 @@ type sources struct {
 	host    hostroot.Root
 	log     *slog.Logger
 	watcher *watch.Watcher
+	folders *file.Folders
 	start   map[string]logtail.Position
 	handle  func(logtail.Source) logtail.Handler
 
+	// names are those of all sources that the configuration allows.
+	names map[string]bool
 	// absent are the known files that were not there when they were looked for last.
 	absent map[string]bool
 
-	mu      sync.Mutex
-	running []logtail.Source
-	journal *journal.Source // one of running; nil if the journal is not read
-	wg      sync.WaitGroup
+	mu       sync.Mutex
+	running  []logtail.Source
+	started  map[string]bool  // names of running
+	kubelets []logtail.Source // those of running that read a kubelet's log alone
+	journal  *journal.Source  // one of running; nil if the journal is not read
+	wg       sync.WaitGroup
 
 	complaint string // why nothing can be read, as logged last
 }
 
 func newSources(cfg Config, node Node, watcher *watch.Watcher, log *slog.Logger) *sources {
-	return &sources{cfg: cfg, node: node, host: hostroot.New(cfg.HostRoot), watcher: watcher, log: log, absent: make(map[string]bool)}
+	s := &sources{
+		cfg: cfg, node: node, host: hostroot.New(cfg.HostRoot), watcher: watcher, folders: new(file.Folders), log: log,
+		absent: make(map[string]bool), names: make(map[string]bool), started: make(map[string]bool),
+	}
+	s.names[journalName] = len(s.journalUnits()) > 0
+	for _, p := range s.places() {
+		s.names[sourceName(p.Path)] = true
+	}
+	return s
 }
 
 // run follows the configured files and units and, unless sources.auto is off, the
@@ -87,15 +98,24 @@ func (s *sources) discover(ctx context.Context) error {
 	if err := s.discoverJournal(ctx); err != nil || !s.cfg.Sources.Auto {
 		return err
 	}
+	var followed []fs.FileInfo
 	for _, known := range file.Known(s.cfg.HostRoot) {
+		if s.follows(sourceName(known.Path)) {
+			continue
+		}
 		fi, err := s.host.Stat(known.Path)
 		if err != nil {
 			s.absent[known.Path] = errors.Is(err, fs.ErrNotExist)
 			continue
 		}
-		if s.followed(known.Path, fi) {
+		if followed == nil {
+			followed = s.followedFiles()
+		}
+		// It may be followed by another name.
+		if slices.ContainsFunc(followed, func(other fs.FileInfo) bool { return os.SameFile(fi, other) }) {
 			continue
 		}
+		followed = append(followed, fi)
 		s.log.Info("found a log", "path", known.Path, "program", known.Program)
 		if err := s.follow(ctx, known.Path, known.Program); err != nil {
 			return err
@@ -113,15 +133,25 @@ func (s *sources) complain() {
 	s.complaint = why
 }
 
-// followed reports whether a file is read already, be it by another name.
-func (s *sources) followed(path string, fi fs.FileInfo) bool {
-	return slices.ContainsFunc(s.status(), func(st logtail.Status) bool {
+// follows reports whether there is a source of this name.
+func (s *sources) follows(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started[name]
+}
+
+// followedFiles are the files that the sources' paths name now.
+func (s *sources) followedFiles() []fs.FileInfo {
+	var all []fs.FileInfo
+	for _, st := range s.status() {
 		if st.Kind != "file" {
-			return false
+			continue
 		}
-		other, err := s.host.Stat(st.Path)
-		return st.Name == sourceName(path) || err == nil && os.SameFile(fi, other)
-	})
+		if info, err := s.host.Stat(st.Path); err == nil {
+			all = append(all, info)
+		}
+	}
+	return all
 }
 
 func (s *sources) follow(ctx context.Context, path, program string) error {
@@ -135,6 +165,7 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 		Start:    s.position(name),
 		Watcher:  s.watcher,
 		Scratch:  s.cfg.Delivery.StateDir,
+		Folders:  s.folders,
 		Logger:   s.log,
 	}
 	if s.absent[path] {
@@ -143,6 +174,11 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 	source, err := file.New(cfg)
 	if err != nil {
 		return err
+	}
+	if program == detect.Kubelet {
+		s.mu.Lock()
+		s.kubelets = append(s.kubelets, source)
+		s.mu.Unlock()
 	}
 	s.launch(ctx, source)
 	return nil
@@ -158,12 +194,7 @@ func (s *sources) lookback() time.Duration {
 
 // mayRead reports whether the configuration has a source of this name, be it that
 // there is nothing for it to read yet.
-func (s *sources) mayRead(name string) bool {
-	if name == journalName {
-		return len(s.journalUnits()) > 0
-	}
-	return slices.ContainsFunc(s.places(), func(p file.Candidate) bool { return sourceName(p.Path) == name })
-}
+func (s *sources) mayRead(name string) bool { return s.names[name] }
 
 // places are the files that are read as soon as they exist: the known ones, unless
 // sources.auto is off, and the configured ones.
@@ -236,6 +267,7 @@ func (s *sources) journalUnits() []journal.Candidate {
 func (s *sources) launch(ctx context.Context, source logtail.Source) {
 	s.mu.Lock()
 	s.running = append(s.running, source)
+	s.started[source.Name()] = true
 	s.mu.Unlock()
 	s.wg.Go(func() {
 		if err := source.Run(ctx, s.handle(source)); err != nil {
@@ -257,49 +289,15 @@ func (s *sources) status() []logtail.Status {
 
 // readsKubelet reports whether the kubelet's log is among those that are read.
 func (s *sources) readsKubelet() bool {
-	for _, st := range s.status() {
-		if st.Program == detect.Kubelet && st.State == logtail.StateReading {
+	s.mu.Lock()
+	kubelets, j := s.kubelets, s.journal
+	s.mu.Unlock()
+	for _, source := range kubelets {
+		if source.Status().State == logtail.StateReading {
 			return true
 		}
 	}
-	j := s.journalSource()
 	return j != nil && slices.ContainsFunc(j.Candidates(), func(c logtail.Candidate) bool { return c.Program == detect.Kubelet && c.Found })
-}
-
-// configured stands for the distribution of what the configuration names.
-const configured = "the configuration"
-
-// candidates are the places where runtimes and kubelets log, and what is there.
-func (s *sources) candidates() []logtail.Candidate {
-	var all []logtail.Candidate
-	if j := s.journalSource(); j != nil {
-		all = j.Candidates()
-	} else {
-		for _, root := range journal.Roots(s.cfg.HostRoot) {
-			all = append(all, logtail.Candidate{Kind: "folder", Name: root, Detail: "no journal there"})
-		}
-	}
-	for _, p := range s.places() {
-		all = append(all, s.candidate(p))
-	}
-	return all
-}
-
-// candidate tells about one file.
-func (s *sources) candidate(p file.Candidate) logtail.Candidate {
-	c := logtail.Candidate{Kind: "file", Name: p.Path, Program: p.Program, Distribution: p.Distribution, Detail: "no such file"}
-	for _, st := range s.status() {
-		if st.Name == sourceName(p.Path) {
-			c.Found, c.Detail = st.State == logtail.StateReading, cmp.Or(st.Error, fmt.Sprintf("%d lines read", st.Lines))
-			return c
-		}
-	}
-	if _, err := s.host.Stat(p.Path); err == nil {
-		c.Detail = "just found; it will be read within a minute"
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		c.Detail = err.Error()
-	}
-	return c
 }
 
 // sourceName is the name of the source that follows a file. Positions are

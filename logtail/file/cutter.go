@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"slices"
 
 	"pullcause/logtail"
 )
@@ -9,6 +10,9 @@ import (
 // blockSize is how much is read at once: large enough that the cost of a call
 // vanishes, small enough to stay in the processor's cache.
 const blockSize = 512 << 10
+
+// minRoom is the smallest buffer: for a line now and then.
+const minRoom = 4 << 10
 
 // piece is a stretch of a file that is ready to be looked at.
 type piece struct {
@@ -52,10 +56,15 @@ func (c *cutter) end() int64 {
 	return c.off + int64(len(c.buf)-c.start) + c.cut
 }
 
-// room is where to put what stands at [cutter.end]. It is never empty, and what
-// next returned is no longer valid.
-func (c *cutter) room() []byte {
+// room is where to put what stands at [cutter.end]; about unread bytes are expected to. It
+// is never empty, and what next returned is no longer valid.
+func (c *cutter) room(unread int64) []byte {
 	c.compact()
+	// One byte more shows that the end was reached.
+	want := min(max(int64(len(c.buf))+unread+1, minRoom), int64(c.block))
+	if int64(cap(c.buf)) < want {
+		c.buf = append(make([]byte, 0, want), c.buf...)
+	}
 	if len(c.buf) == cap(c.buf) {
 		c.grow()
 	}
@@ -170,4 +179,15 @@ func (c *cutter) idle() {
 		c.scanned = max(c.scanned-c.start, 0)
 		c.start = 0
 	}
+}
+
+// release gives back the buffer while nothing comes. What is kept of it is an unfinished line.
+func (c *cutter) release() {
+	rest := c.buf[c.start:]
+	if cap(c.buf) < minRoom || len(rest) > cap(c.buf)/2 {
+		return
+	}
+	c.scanned = max(c.scanned-c.start, 0)
+	c.start = 0
+	c.buf = slices.Clip(append([]byte(nil), rest...))
 }

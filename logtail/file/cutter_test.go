@@ -65,7 +65,7 @@ func cutAll(t *testing.T, data []byte, block, limit, chunk int) (all []cutLine, 
 		}
 	}
 	for rest := data; len(rest) > 0; {
-		room := c.room()
+		room := c.room(int64(len(rest)) - 1)
 		if len(room) == 0 || cap(c.buf) > block+limit {
 			t.Fatalf("got %d bytes of room and a buffer of %d, want some room and a buffer of at most %d", len(room), cap(c.buf), block+limit)
 		}

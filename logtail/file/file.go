@@ -61,6 +61,8 @@ type Config struct {
 	Scratch string
 	// Watcher makes new text known at once; nil leaves it to Poll.
 	Watcher *watch.Watcher
+	// Folders is shared by sources in the same folders; nil if there are few.
+	Folders *Folders
 	// Logger may be nil.
 	Logger *slog.Logger
 }
@@ -98,6 +100,9 @@ func New(cfg Config) (*Source, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Folders == nil {
+		cfg.Folders = new(Folders)
 	}
 	s := &Source{cfg: cfg, start: cfg.Start}
 	s.status = logtail.Status{

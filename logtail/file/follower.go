@@ -22,6 +22,8 @@ const (
 	lateWriter = 500 * time.Millisecond
 	// maxBackoff is the longest wait after a file could not be opened.
 	maxBackoff = 30 * time.Second
+	// quietTurns is after how many looks that found nothing the buffer is given back.
+	quietTurns = 1
 	// clockTick is the coarsest step in which file systems count time. Within it a
 	// file may be truncated and filled to the same size without looking otherwise.
 	clockTick = 2 * time.Second
@@ -121,6 +123,9 @@ func (f *follower) turn(ctx context.Context, woken bool) {
 	}
 	now := time.Now()
 	f.pace.turned(now, live, got, woken, armed && f.watch.IsArmed())
+	if f.pace.quiet > quietTurns {
+		f.lines.release()
+	}
 	f.src.turned(f.behind(), f.pace.wake(), now)
 }
 
@@ -274,8 +279,8 @@ func (f *follower) abandon(pathErr error) bool {
 // drain reads the current file to its end. It reports false if that is no longer
 // the file it was: what was read last then is not handed over.
 func (f *follower) drain(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		room := f.lines.room()
+	for unread := f.behind(); ctx.Err() == nil; unread = blockSize {
+		room := f.lines.room(unread)
 		n, err := f.cur.file.Read(room)
 		if err != nil && !errors.Is(err, io.EOF) {
 			f.fail(err)

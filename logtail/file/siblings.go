@@ -82,11 +82,11 @@ func isMark(s string) bool {
 // siblings lists the files that rotation made of any of the given names, by
 // directory; the one that was written to longest ago comes first. made tells them by
 // their names.
-func siblings(dirs map[string][]string, made func(base, name string) bool) ([]sibling, error) {
+func (f *Folders) siblings(dirs map[string][]string, made func(base, name string) bool) ([]sibling, error) {
 	// A rotation that is under way may hide a file from a single listing.
 	var found []sibling
 	for range 5 {
-		again, err := list(dirs, made)
+		again, err := f.rotated(dirs, made)
 		if err != nil {
 			return nil, err
 		}
@@ -98,28 +98,38 @@ func siblings(dirs map[string][]string, made func(base, name string) bool) ([]si
 	return found, nil
 }
 
-func list(dirs map[string][]string, made func(base, name string) bool) ([]sibling, error) {
+func (f *Folders) rotated(dirs map[string][]string, made func(base, name string) bool) ([]sibling, error) {
 	// All names count in all directories: the target of "x.log" may be "x-1.log"
 	// there, and the one after it "x-2.log".
 	bases := slices.Concat(slices.Collect(maps.Values(dirs))...)
 	var found []sibling
 	for dir := range dirs {
-		entries, err := os.ReadDir(dir)
+		names, err := f.list(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		for _, e := range entries {
-			rotated := func(base string) bool { return made(base, e.Name()) }
-			if !e.Type().IsRegular() || !slices.ContainsFunc(bases, rotated) {
-				continue
-			}
-			if fi, err := e.Info(); err == nil { // else it is gone meanwhile
-				found = append(found, sibling{filepath.Join(dir, e.Name()), newInfo(fi)})
+		for _, name := range rotatedNames(names, bases, made) {
+			path := filepath.Join(dir, name)
+			if fi, err := os.Lstat(path); err == nil && fi.Mode().IsRegular() { // else it is gone meanwhile
+				found = append(found, sibling{path, newInfo(fi)})
 			}
 		}
 	}
 	slices.SortFunc(found, older)
 	return found, nil
+}
+
+// rotatedNames returns those of sorted names that rotation made of any of the bases.
+func rotatedNames(names, bases []string, made func(base, name string) bool) []string {
+	var found []string
+	for _, base := range bases {
+		for _, name := range withPrefix(names, strings.TrimSuffix(base, filepath.Ext(base))) {
+			if made(base, name) && !slices.Contains(found, name) {
+				found = append(found, name)
+			}
+		}
+	}
+	return found
 }
 
 // older orders by the last write. Within one tick of the file system's clock the

@@ -122,7 +122,7 @@ func (f *follower) beside(made func(base, name string) bool) ([]sibling, error) 
 		dir = filepath.Clean(dir)
 		dirs[dir] = append(dirs[dir], name)
 	}
-	return siblings(dirs, made)
+	return f.cfg.Folders.siblings(dirs, made)
 }
 
 // countPacked counts as lost what was rotated after the file that is left, before the
