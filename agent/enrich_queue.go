@@ -57,11 +57,12 @@ type enrichQueue struct {
 	fails int           // attempts that have failed, the one that was taken included
 	taken bool          // it has failed
 	more  chan struct{} // cap 1
-	room  chan struct{} // closed when wait should look again
+	// admitted is closed when those who wait may go on.
+	admitted chan struct{}
 }
 
 func newEnrichQueue() *enrichQueue {
-	return &enrichQueue{more: make(chan struct{}, 1), room: make(chan struct{})}
+	return &enrichQueue{more: make(chan struct{}, 1), admitted: make(chan struct{})}
 }
 
 func (q *enrichQueue) push(it enrichItem) {
@@ -126,8 +127,8 @@ func (q *enrichQueue) take() (it enrichItem, ok bool) {
 	q.items[0] = enrichItem{}
 	q.items = q.items[1:]
 	if wasFull && !q.full() {
-		close(q.room)
-		q.room = make(chan struct{})
+		close(q.admitted)
+		q.admitted = make(chan struct{})
 	}
 	return it, true
 }
@@ -135,19 +136,19 @@ func (q *enrichQueue) take() (it enrichItem, ok bool) {
 // full reports whether sources should wait; the caller holds mu.
 func (q *enrichQueue) full() bool { return len(q.items) >= maxWaiting || q.bytes >= maxWaitingBytes }
 
-// wait waits while the queue is full, or until ctx ends.
+// wait waits while the queue is full, or until ctx ends. Once there is room all that wait are
+// admitted, for one signal each: a source that reads a flood waits again before its next one
+// and cannot keep out the others.
 func (q *enrichQueue) wait(ctx context.Context) {
-	for {
-		q.mu.Lock()
-		full, room := q.full(), q.room
+	q.mu.Lock()
+	if !q.full() {
 		q.mu.Unlock()
-		if !full {
-			return
-		}
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return
-		}
+		return
+	}
+	admitted := q.admitted
+	q.mu.Unlock()
+	select {
+	case <-admitted:
+	case <-ctx.Done():
 	}
 }

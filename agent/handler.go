@@ -19,9 +19,10 @@ type handler struct {
 	pipe   *pipeline
 	// moved is called when the position has come to another file, passed with the bytes
 	// that it has moved in one.
-	moved  func()
-	passed func(bytes int64)
-	stream string
+	moved    func()
+	passed   func(bytes int64)
+	stream   string
+	activity activity
 
 	lines    detect.Assembler
 	detector detect.Detector
@@ -58,7 +59,7 @@ func (h *handler) detect(rec logtail.Record) {
 	// A backlog is read faster than a receiver accepts it, and one line may tell of hundreds
 	// of failures. The log itself is the buffer: wait for room before each signal.
 	for i := range h.signals {
-		h.pipe.waiting.wait(h.ctx)
+		h.activity.wait(func() { h.pipe.waiting.wait(h.ctx) })
 		h.pipe.add(h.signals[i:i+1], time.Now())
 	}
 	clear(h.signals)

@@ -113,13 +113,11 @@ func (a *Agent) nodeNumbers() telemetry.Node {
 	return n
 }
 
-// loops are what must go round for the agent to live.
+// loops are those that a restart helps when they are stuck. A source that waits for the
+// receiver or for the disk of the state folder is not.
 func (a *Agent) loops() []debug.Loop {
-	loops := []debug.Loop{{Name: "pipeline", LastTurn: a.pipe.turned(), MaxAge: pipelineTurn}}
-	for _, s := range a.sources.status() {
-		loops = append(loops, sourceLoop(s, time.Duration(a.cfg.Sources.Poll)))
-	}
-	return loops
+	pipeline := debug.Loop{Name: "pipeline", LastTurn: a.pipe.turned(), MaxAge: pipelineTurn}
+	return append([]debug.Loop{pipeline}, a.sources.loops(time.Now())...)
 }
 
 func sourceLoop(s logtail.Status, poll time.Duration) debug.Loop {

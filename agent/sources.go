@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"pullcause/agent/debug"
 	"pullcause/agent/detect"
 	"pullcause/logtail"
 	"pullcause/logtail/file"
@@ -48,9 +49,10 @@ type sources struct {
 
 	mu       sync.Mutex
 	running  []logtail.Source
-	started  map[string]bool  // names of running
-	kubelets []logtail.Source // those of running that read a kubelet's log alone
-	journal  *journal.Source  // one of running; nil if the journal is not read
+	handlers map[string]*handler // by the name of their source
+	started  map[string]bool     // names of running
+	kubelets []logtail.Source    // those of running that read a kubelet's log alone
+	journal  *journal.Source     // one of running; nil if the journal is not read
 	wg       sync.WaitGroup
 
 	complaint string // why nothing can be read, as logged last
@@ -60,6 +62,7 @@ func newSources(cfg Config, node Node, watcher *watch.Watcher, log *slog.Logger)
 	s := &sources{
 		cfg: cfg, node: node, host: hostroot.New(cfg.HostRoot), watcher: watcher, folders: new(file.Folders), log: log,
 		absent: make(map[string]bool), names: make(map[string]bool), started: make(map[string]bool),
+		handlers: make(map[string]*handler),
 	}
 	s.names[journalName] = len(s.journalUnits()) > 0
 	for _, p := range s.places() {
@@ -265,12 +268,16 @@ func (s *sources) journalUnits() []journal.Candidate {
 
 // launch runs a source until ctx ends.
 func (s *sources) launch(ctx context.Context, source logtail.Source) {
+	out := s.handle(source)
 	s.mu.Lock()
 	s.running = append(s.running, source)
+	if h, ok := out.(*handler); ok {
+		s.handlers[source.Name()] = h
+	}
 	s.started[source.Name()] = true
 	s.mu.Unlock()
 	s.wg.Go(func() {
-		if err := source.Run(ctx, s.handle(source)); err != nil {
+		if err := source.Run(ctx, out); err != nil {
 			s.log.Error("source ended", "source", source.Name(), "error", err)
 		}
 	})
@@ -285,6 +292,24 @@ func (s *sources) status() []logtail.Status {
 		status[i] = source.Status()
 	}
 	return status
+}
+
+// loops are the loops of all sources.
+func (s *sources) loops(now time.Time) []debug.Loop {
+	var loops []debug.Loop
+	for _, st := range s.status() {
+		l := sourceLoop(st, time.Duration(s.cfg.Sources.Poll))
+		s.mu.Lock()
+		h := s.handlers[st.Name]
+		s.mu.Unlock()
+		if h != nil {
+			if at := h.activity.progressed(now); at.After(l.LastTurn) {
+				l.LastTurn = at
+			}
+		}
+		loops = append(loops, l)
+	}
+	return loops
 }
 
 // readsKubelet reports whether the kubelet's log is among those that are read.
