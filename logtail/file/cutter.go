@@ -167,9 +167,16 @@ func (c *cutter) rest() (p piece, ok bool) {
 	}
 	n := len(c.buf) - c.start
 	if n == 0 {
-		return piece{nuls: c.nuls}, false
+		p.nuls, c.nuls = c.nuls, 0
+		return p, false
 	}
 	return c.take(c.buf[c.start:], n, c.cut), true
+}
+
+// skipNULs leaves out NUL bytes that are not read. There must be no unfinished line.
+func (c *cutter) skipNULs(n int64) {
+	c.off += n
+	c.nuls += n
 }
 
 // idle gives back the memory that a long line took once nothing is in it.

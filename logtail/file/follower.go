@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"pullcause/logtail"
@@ -22,6 +23,9 @@ const (
 	lateWriter = 500 * time.Millisecond
 	// maxBackoff is the longest wait after a file could not be opened.
 	maxBackoff = 30 * time.Second
+	// maxDrain is how much one step reads of a file. Then the path is looked at again: a
+	// file may be written to as fast as it is read, and be rotated meanwhile.
+	maxDrain = 16 << 20
 	// quietTurns is after how many looks that found nothing the buffer is given back.
 	quietTurns = 1
 	// clockTick is the coarsest step in which file systems count time. Within it a
@@ -174,7 +178,7 @@ func (f *follower) follow(ctx context.Context, at info) bool {
 	f.letGo()
 	f.well()
 	known := f.seen
-	if at.size == known.size && at.mtime.Equal(known.mtime) && f.settled {
+	if at.size == known.size && at.mtime.Equal(known.mtime) && f.settled && f.lines.end() >= at.size {
 		return false // as it was when read to its end
 	}
 	if at.size > 0 && len(f.cur.head) == 0 {
@@ -185,7 +189,7 @@ func (f *follower) follow(ctx context.Context, at info) bool {
 	f.seen, f.settled = at, time.Since(at.mtime) > clockTick
 	f.cur.wrote(at.mtime)
 	if at.size >= f.lines.end() && f.drain(ctx) {
-		return false
+		return f.cur != nil && f.lines.end() < at.size
 	}
 	return f.truncated(known.size)
 }
@@ -276,10 +280,11 @@ func (f *follower) abandon(pathErr error) bool {
 	return pathErr == nil
 }
 
-// drain reads the current file to its end. It reports false if that is no longer
-// the file it was: what was read last then is not handed over.
+// drain reads the current file to its end, or maxDrain of it. It reports false if that is
+// no longer the file it was: what was read last then is not handed over.
 func (f *follower) drain(ctx context.Context) bool {
-	for unread := f.behind(); ctx.Err() == nil; unread = blockSize {
+	stop := f.lines.end() + maxDrain
+	for unread := f.behind(); ctx.Err() == nil && f.lines.end() < stop; unread = blockSize {
 		room := f.lines.room(unread)
 		n, err := f.cur.file.Read(room)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -293,6 +298,13 @@ func (f *follower) drain(ctx context.Context) bool {
 		} else if !same {
 			return false
 		}
+		if n > 0 && n == len(room) && leadingNULs(room) == n {
+			if err := f.skipHole(int64(n)); err != nil {
+				f.fail(err)
+				return true
+			}
+			continue
+		}
 		atEnd := n < len(room)
 		if n > 0 && atEnd {
 			f.cur.noteTail(room[:n], f.lines.end()+int64(n))
@@ -301,9 +313,30 @@ func (f *follower) drain(ctx context.Context) bool {
 		if atEnd {
 			break
 		}
+		runtime.Gosched() // a backlog must not delay a line of another log
 	}
 	f.lines.idle()
 	return true
+}
+
+// skipHole goes on behind a block of NUL bytes that was read, and behind the hole of a sparse
+// file that it is part of. An unfinished line before it is not continued behind it.
+func (f *follower) skipHole(nuls int64) error {
+	end := f.lines.end()
+	i, err := f.cur.stat()
+	if err != nil {
+		return err
+	}
+	next := max(dataFrom(f.cur.file, end+nuls, i.size), end+nuls)
+	if _, err := f.cur.file.Seek(next, io.SeekStart); err != nil {
+		return err
+	}
+	f.passRest()
+	f.lines.skipNULs(next - f.lines.end())
+	f.cur.noteTail(nil, next)
+	f.cur.grown = time.Now()
+	f.advance(logtail.Progress{}, f.lines.off, f.cur.grown)
+	return nil
 }
 
 // take passes on n bytes that were read.

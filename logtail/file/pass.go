@@ -103,9 +103,16 @@ func (f *follower) hand(line []byte, off, end, cut int64, now time.Time) {
 // finish hands over what stands behind the last newline of a file that will not
 // grow any more, and remembers the file.
 func (f *follower) finish() {
+	f.passRest()
+	f.past.add(f.cur, f.lines.off)
+	f.older.add(f.cur.id.ino, f.cur.born)
+}
+
+// passRest hands over a line that lacks its newline and will not get it.
+func (f *follower) passRest() {
 	p, ok := f.lines.rest()
 	if p.nuls > 0 {
-		f.lost(logtail.LostBinary, p.nuls, "NUL bytes stood at the end of a file")
+		f.lost(logtail.LostBinary, p.nuls, "NUL bytes stood where a line should begin; the file is sparse, or was truncated under a writer that does not append")
 	}
 	if ok {
 		f.cur.identifyWhole()
@@ -118,8 +125,6 @@ func (f *follower) finish() {
 		f.noteTime(p.text)
 		f.advance(logtail.Progress{Lines: 1, Bytes: p.end - p.off + p.nuls}, p.end, now)
 	}
-	f.past.add(f.cur, f.lines.off)
-	f.older.add(f.cur.id.ino, f.cur.born)
 }
 
 func (f *follower) lostLong(cut int64) {

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,19 @@ func dataStart(f *os.File) int64 {
 	at, err := f.Seek(0, unix.SEEK_DATA)
 	if err != nil {
 		return 0
+	}
+	return at
+}
+
+// dataFrom is where the next data begins at or behind an offset: size if there is only a
+// hole, the offset itself if the file system does not tell. It moves the file's offset.
+func dataFrom(f *os.File, off, size int64) int64 {
+	at, err := f.Seek(off, unix.SEEK_DATA)
+	switch {
+	case errors.Is(err, unix.ENXIO):
+		return size
+	case err != nil:
+		return off
 	}
 	return at
 }
