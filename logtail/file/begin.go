@@ -78,6 +78,9 @@ func (f *follower) resume(statErr error) (*stream, int64, error) {
 				return c, 0, nil
 			}
 		}
+		if !f.older.known { // an earlier version stored the position
+			f.noteOlder()
+		}
 		return named, p.offset, nil
 	}
 	named.close()

@@ -3,6 +3,7 @@ package file
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,28 @@ func TestClockSetBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A position that an earlier version stored says nothing of the rotated files.
+func TestClockSetBackAfterAnUpgrade(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 4))
+		r.start()
+		r.stop()
+		at := *r.Position()
+		at.Generation = 0
+		at.Hint = strings.Join(strings.Split(at.Hint, "-")[:hintNumbers], "-")
+		r.start(func(c *Config) { c.Start = &at })
+		ahead := time.Now().AddDate(100, 0, 0)
+		r.must(os.Chtimes(r.file, ahead, ahead))
+		r.turn(3)
+		logtailtest.RenameCreate(r.t, r.file)
+		r.write(text(4, 2))
+		logtailtest.RenameCreate(r.t, r.file)
+		r.write(text(6, 2))
+		r.turn(30)
+		r.expect(lines(0, 8)...)
+	})
 }
 
 // Rotated files that were there before are not read, although they bear times of a clock
