@@ -13,7 +13,7 @@ import (
 
 // A file that has nothing to read costs no buffer, be it one of thousands in a folder.
 func TestManyQuietFiles(t *testing.T) {
-	const files, each = 1000, 6 << 10
+	const files, each = 200, 16 << 10
 	dir := t.TempDir()
 	w := newWatcher(t)
 	text := strings.Repeat(line(1)+"\n", 2000)
