@@ -8,8 +8,7 @@ import (
 	"pullcause/agent/redact"
 )
 
-// Bounds of what leaves this package, in bytes; see also [MaxRaw] and
-// [MaxFailure]. A longer value is cut here, so that nothing downstream holds more,
+// Bounds of what leaves this package, in bytes; see also [MaxFailure]. A longer value is cut here, so that nothing downstream holds more,
 // whatever a registry answers and whatever a pod author calls an image.
 const (
 	maxImage  = 1 << 10 // a name has at most 255 bytes, a tag 128, a digest 135 (distribution/reference v0.6.0)
@@ -17,6 +16,7 @@ const (
 	maxName   = 512 // pods, containers, reasons, ids, hosts
 	maxError  = 1 << 10
 	maxStatus = 256
+	maxRaw    = MaxRaw / 2 // the text of one record of several that report the same failure
 )
 
 // MaxFailures is how many failures, or removed pods, are read from one record. One

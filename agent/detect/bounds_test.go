@@ -151,7 +151,7 @@ func TestSignalIsBoundedInEveryField(t *testing.T) {
 					t.Errorf("%.60q: %s of the host has %d bytes", record, name, len(text))
 				}
 			}
-			if len(s.Raw) > MaxRaw || total > 2*MaxRaw+4*maxImage {
+			if len(s.Raw) > maxRaw || total > 2*maxRaw+4*maxImage {
 				t.Errorf("%.60q: the signal holds %d bytes", record, total)
 			}
 		}
@@ -283,5 +283,18 @@ func TestOpenRecordsAreBoundedInBytes(t *testing.T) {
 	}
 	if cut+len(a.open) != 64 || whole != 0 {
 		t.Errorf("of 64 records %d are open, %d were given up and %d are whole", len(a.open), cut, whole)
+	}
+}
+
+// The kubelet writes image, pod and container behind the error.
+func TestClippedRecordKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	got := signals(syncing(1, "403 Forbidden\n"+page(40<<10)))
+	if len(got) != 1 {
+		t.Fatalf("got %d signals", len(got))
+	}
+	raw := got[0].Raw
+	if len(raw) > maxRaw || !strings.HasPrefix(raw, "E1123 ") || !strings.Contains(raw, "bytes clipped") || !strings.HasSuffix(raw, `pod="shop/web-0" podUID="69a2a79f"`) {
+		t.Errorf("got %d bytes: %.60q … %.60q", len(raw), raw, raw[max(0, len(raw)-60):])
 	}
 }

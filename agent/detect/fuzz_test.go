@@ -53,8 +53,14 @@ func FuzzDetect(f *testing.F) {
 		MayContinue(record)
 		Continues(record, record)
 		LineTime(record, time.Unix(1<<31, 0), nil)
+		openEnvelope(record)
+		new(Detector).Detect(logtail.Record{Body: record, Observed: time.Unix(1<<31, 0)}, func(s Signal) {
+			if s.Program == Text || s.Program == Event {
+				t.Errorf("a log yields a signal of %s", s.Program)
+			}
+		})
 		Detect(logtail.Record{Body: record, Observed: time.Unix(1<<31, 0)}, nil, func(s Signal) {
-			if len(s.Image) > maxImage || len(s.Raw) > MaxRaw || len(s.Pod.Name) > maxName || len(s.Host.URL) > maxImage {
+			if len(s.Image) > maxImage || len(s.Raw) > maxRaw || len(s.Pod.Name) > maxName || len(s.Host.URL) > maxImage {
 				t.Errorf("beyond its bounds: %+v", s)
 			}
 			if text := fmt.Sprintf("%+v", s); !utf8.ValidString(text) {

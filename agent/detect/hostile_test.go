@@ -30,7 +30,7 @@ func TestHostileImage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := signals(fmt.Sprintf(`time="2026-11-23T22:48:47Z" level=error msg=%q error="context canceled"`, fmt.Sprintf("PullImage %q failed", c.image)))
-			if len(got) != 1 || got[0].Image != c.want || len(got[0].Raw) > MaxRaw {
+			if len(got) != 1 || got[0].Image != c.want || len(got[0].Raw) > maxRaw {
 				t.Fatalf("got %.300q", fmt.Sprintf("%+v", got))
 			}
 		})
@@ -53,7 +53,7 @@ func TestLongRecord(t *testing.T) {
 		strings.Repeat(" ", 5<<20),
 	} {
 		for _, s := range signals(record) {
-			if len(s.Raw) > MaxRaw {
+			if len(s.Raw) > maxRaw {
 				t.Errorf("raw of %d bytes", len(s.Raw))
 			}
 		}

@@ -195,7 +195,7 @@ func (d *detection) containerWaits(f fields) {
 	} else {
 		s.Container = fields{rest: v.raw, json: true}.text("name")
 	}
-	d.raw = clean(string(header(d.entry))+"Container start failed in pod: "+f.text("containerMessage"), MaxRaw)
+	d.raw = clean(string(header(d.entry))+"Container start failed in pod: "+f.text("containerMessage"), maxRaw)
 	d.told(&s, reason, f.text("containerMessage"))
 	d.send(s)
 }

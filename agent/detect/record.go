@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"pullcause/agent/redact"
 	"pullcause/logtail"
 )
 
@@ -260,13 +261,15 @@ func (d *detection) sendBare(s Signal) {
 }
 
 // excerpt is the text of a record, with what others put in front of it, redacted
-// and cut to [MaxRaw].
+// and cut to [maxRaw]. The fields behind a long error are kept where all of the record
+// is redacted; a piece of it alone could begin within a credential.
 func excerpt(e entry) string {
 	record := withoutSpec(e.line)
-	text := clean(string(beforeSpace(record, MaxRaw+slack)), MaxRaw)
-	if len(record) <= MaxRaw {
+	if len(record) <= maxParsed {
+		text, _ := clipped(valid(redact.Text(string(record))), 0, maxRaw)
 		return text
 	}
-	const mark = " … [clipped]"
-	return strings.Clone(bounded(text, MaxRaw-len(mark))) + mark
+	begin := clean(string(beforeSpace(record, maxRaw)), maxRaw)
+	text, _ := clipped(begin, len(record)-len(begin), maxRaw)
+	return text
 }

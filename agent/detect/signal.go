@@ -93,7 +93,7 @@ type Signal struct {
 	Duration time.Duration
 	// Version of the program that started.
 	Version string
-	// Raw is the record's text, redacted, at most [MaxRaw] bytes.
+	// Raw is the record's text, redacted, at most half of [MaxRaw] in bytes.
 	Raw string
 }
 
@@ -105,7 +105,7 @@ func (s *Signal) Spans() logtail.Spans {
 	return logtail.Spans{{First: s.Pos, Last: s.End}}
 }
 
-// MaxRaw bounds Signal.Raw, in bytes.
+// MaxRaw bounds the texts of the records that report one failure together, in bytes.
 const MaxRaw = 16 << 10
 
 // Pod names a pod. UID may be known without the name and the other way round.
