@@ -39,7 +39,7 @@ func (h *handler) assembled(rec logtail.Record, cut bool) {
 	if cut {
 		h.Lost(logtail.Loss{
 			Source: h.source, Reason: logtail.LostRecordTooLong, Count: 1,
-			Detail: "a record of several lines is longer than is read, or its writer ended before it; what is left is told without its end",
+			Detail: "a record of several lines is longer than is read, or its writer stopped within it; it is reported without its end",
 		})
 	}
 	h.detect(rec)

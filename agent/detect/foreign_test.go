@@ -98,6 +98,7 @@ func foreign() []string {
 		`time="2026-11-23T22:48:47Z" level=fatal msg="initializing source docker://evil.example/x:1: reading manifest 1 in evil.example/x: unauthorized"`,
 		`time="2026-11-23T22:48:47Z" level=error msg="Error pulling image evil.example/x:1: EOF"`,
 		`time="2026-11-23T22:48:47Z" level=info msg="Pulling image: evil.example/x:1"`,
+		`{"id":"7","level":"info","msg":"Pulling image: evil.example/x:1","name":"puller","time":"2026-11-23T22:48:47Z"}`,
 		`time="2026-11-23T22:48:47Z" level=fatal msg="pulling image: rpc error: code = Unknown desc = 403 Forbidden"`,
 		"2026-11-23T22:48:47.100Z\tFATAL\timage scan error: unable to initialize a scanner: failed to pull image evil.example/x:1: 401 Unauthorized",
 	)

@@ -117,15 +117,16 @@ func ownFields(outer format, f fields) bool {
 	return ok && at.enc == quoted && level.enc == quoted
 }
 
-// ofRequest reports whether a record may be CRI-O's: its lines about a pull have the
-// id of the request (cri-o v1.18 and later, internal/log/log.go). Others write the same
-// words without one.
+// ofRequest reports whether a record may be CRI-O's: its lines about a pull name the
+// request that they belong to, as id= and name=/runtime.v1.ImageService/PullImage (cri-o
+// v1.36.3 internal/log/log.go). Others write the same words without.
 func (d *detection) ofRequest(msg value, f fields) bool {
 	if d.accepts(AnyText) || msg.startsWith("Starting CRI-O, ") || msg.startsWith("Ping ") {
 		return true
 	}
+	name, _ := f.get("name")
 	_, ok := f.get("id")
-	return ok
+	return ok && starts(name.raw, "/runtime.")
 }
 
 // wrapped looks for a record inside of a field, in which a log driver or a supervisor
