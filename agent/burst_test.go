@@ -135,3 +135,24 @@ func TestBurstOfAbandonedIncidents(t *testing.T) {
 		p.exporter.Shutdown(context.Background())
 	})
 }
+
+// Each of thousands of sources may have lost something in one moment.
+func TestBurstOfLosses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &slowReceiver{}
+		p, _ := burstAgent(t, r)
+		const sources = 5000
+		for i := range sources {
+			p.lost(logtail.Loss{Source: fmt.Sprint("file:/var/log/containers/", i), Reason: logtail.LostPosition, Count: 1})
+		}
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+			next := p.turn(time.Now())
+			time.Sleep(time.Until(next))
+		}
+		if n, dropped := r.delivered.Load(), r.dropped.Load(); dropped > 0 || n != sources {
+			t.Errorf("got %d records, want %d; %d were dropped because the queue was full", n, sources, dropped)
+		}
+		p.flush(context.Background(), time.Now())
+		p.exporter.Shutdown(context.Background())
+	})
+}

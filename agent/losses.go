@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -20,6 +21,10 @@ type losses struct {
 	// rejecting is set while the receiver has taken nothing since it rejected a record.
 	rejecting bool
 }
+
+// maxLosses is how many losses are reported at once: each of thousands of sources may have
+// some.
+const maxLosses = 256
 
 type lossKind struct{ source, reason string }
 
@@ -45,27 +50,30 @@ func (l *losses) delivered() {
 	l.rejecting = false
 }
 
-// due takes out the sums of which nothing was told for [lossEvery]. What delivery
-// lost names no source; that has to wait while the receiver is away, or telling
-// of it would push out further records, and while it rejects them, or each record that
-// tells it would cause the next.
+// due takes out sums of which nothing was reported for [lossEvery], at most [maxLosses]; more
+// may be left if there are so many. What delivery lost names no source; that has to wait while
+// the receiver is away, or the report would push out further records, and while it rejects
+// them, or each report would cause the next.
 func (l *losses) due(now time.Time, away bool) []logtail.Loss {
-	return l.take(now, func(kind lossKind) bool {
+	return l.take(now, maxLosses, func(kind lossKind) bool {
 		last, ok := l.told[kind]
 		waits := away && kind.source == "" || l.rejecting && kind == rejectedRecords
 		return (!ok || now.Sub(last) >= lossEvery) && !waits
 	})
 }
 
-// rest takes out all sums: nothing is told any more after it.
+// rest takes out all sums: nothing is reported after it.
 func (l *losses) rest(now time.Time) []logtail.Loss {
-	return l.take(now, func(lossKind) bool { return true })
+	return l.take(now, math.MaxInt, func(lossKind) bool { return true })
 }
 
-func (l *losses) take(now time.Time, ready func(lossKind) bool) (taken []logtail.Loss) {
+func (l *losses) take(now time.Time, most int, ready func(lossKind) bool) (taken []logtail.Loss) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for kind, loss := range l.untold {
+		if len(taken) == most {
+			break
+		}
 		if ready(kind) {
 			l.told[kind] = now
 			delete(l.untold, kind)

@@ -27,9 +27,9 @@ const forgetPull = 30 * time.Minute
 // heartbeat is how often the pipeline turns where nothing is due sooner.
 const heartbeat = 30 * time.Second
 
-// expireAgain is when the pipeline turns again if more incidents are to be abandoned than
-// the exporter has room for.
-const expireAgain = 100 * time.Millisecond
+// turnAgain is when the pipeline turns again if there are more losses or abandoned incidents
+// to report than the exporter has room for.
+const turnAgain = 100 * time.Millisecond
 
 // pipeline is the street between the sources and the exporter. Sources call in
 // from several goroutines; one lock guards the joining and the incidents, which
@@ -146,10 +146,11 @@ func (p *pipeline) turn(now time.Time) time.Time {
 	abandoned := p.incidents.ExpireWhile(p.exporter.HasRoom, now, func(c incident.Change) { p.tell(c, nil) })
 	p.lingering.expire(now)
 	p.countForgotten()
-	p.tellLosses(p.losses.due(now, p.exporter.Away()), now)
+	losses := p.losses.due(now, p.exporter.Away())
+	p.tellLosses(losses, now)
 	p.next = now.Add(heartbeat)
-	if !abandoned {
-		p.next = now.Add(expireAgain)
+	if !abandoned || len(losses) == maxLosses {
+		p.next = now.Add(turnAgain)
 	}
 	if due, ok := p.due(); ok && due.Before(p.next) {
 		p.next = due
