@@ -82,7 +82,7 @@ func newPipeline(cfg Config, node Node, exporter *export.Exporter, metrics *tele
 		// poll, and then for a late writer of the first, for another one or half a second.
 		linger: 2*time.Duration(cfg.Sources.Poll) + time.Second,
 		joiner: attempt.NewJoiner(attempt.Config{
-			Node: node.Name, Window: time.Duration(cfg.Pulls.JoinWindow),
+			Node: node.Name, Started: time.Now(), Window: time.Duration(cfg.Pulls.JoinWindow),
 			Forget: forgetPull, MaxOpen: maxOpenAttempts,
 		}),
 		incidents: incident.NewStore(incident.Config{

@@ -19,6 +19,15 @@ type InFlight struct {
 	Program     string
 	// Failed are the hosts that have failed it so far.
 	Failed []string
+	// Backlog is set if the line about its beginning was old when it was read: the end may
+	// have been lost long ago, so the line does not prove that the pull goes on.
+	Backlog bool
+}
+
+// fromBacklog reports whether a pull began before the agent started, or its beginning was
+// not read as it was written.
+func (j *Joiner) fromBacklog(p *pull) bool {
+	return p.a.Start.Before(j.cfg.Started) || p.seen.Sub(p.a.Start) > liveFor
 }
 
 // InFlight is the number of pulls that have begun and not ended.
@@ -31,6 +40,7 @@ func (j *Joiner) Begun() []InFlight {
 		f := InFlight{
 			UID: p.inFlightUID(j.cfg.Node), Image: p.a.Image, Ref: p.a.Ref, Registry: p.a.Registry, Repository: p.ref.path,
 			Start: p.a.Start, Seen: p.seen, Program: p.origin.Program,
+			Backlog: j.fromBacklog(p),
 		}
 		for _, h := range j.unclaimed.of(p, p.a.Start, time.Time{}) {
 			f.Failed = append(f.Failed, h.s.Host.Host)

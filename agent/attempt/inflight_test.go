@@ -253,3 +253,27 @@ func TestBegunTakesNoHostOfAnother(t *testing.T) {
 		t.Errorf("of two: got %v, want none", got)
 	}
 }
+
+// A pull that began before the agent did, or whose beginning was read late, may have ended
+// without a line.
+func TestBegunInBacklog(t *testing.T) {
+	for name, tt := range map[string]struct {
+		written, read time.Duration // since the agent started
+		want          bool
+	}{
+		"as it is written":                 {time.Minute, time.Minute, false},
+		"a moment later":                   {time.Minute, time.Minute + 3*time.Second, false},
+		"yesterday":                        {-24 * time.Hour, time.Second, true},
+		"just before the start":            {-time.Second, time.Second, true},
+		"after a source was held for long": {time.Minute, 5 * time.Minute, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := attempt.NewJoiner(attempt.Config{Started: start, Window: time.Second, Forget: time.Hour, MaxOpen: 100})
+			s := newScript().wait(tt.written).starts(image).signals[0]
+			j.Add(s, start.Add(tt.read), func(attempt.Attempt) {})
+			if got := j.Begun()[0].Backlog; got != tt.want {
+				t.Errorf("backlog is %t, want %t", got, tt.want)
+			}
+		})
+	}
+}

@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// Node goes into the uid of each attempt.
 	Node string
+	// Started is when the agent started; see [InFlight.Backlog].
+	Started time.Time
 	// Window is how long to wait for further lines after the first terminal one.
 	Window time.Duration
 	// Forget is after how long a pull that never ended is given up.

@@ -95,6 +95,7 @@ type pull struct {
 	stalled  bool
 	told     time.Time // progress when it was told that it is stalled
 	slow     bool
+	seen     bool // the runtime has shown that it works on it
 }
 
 func newProgress(e *Enricher) *progress {

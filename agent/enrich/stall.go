@@ -14,6 +14,9 @@ import (
 // tellStall tells of a pull that makes no progress, or takes long; once of each. A
 // pull that unpacks makes none that can be seen.
 func (e *Enricher) tellStall(ctx context.Context, p *pull, now time.Time) {
+	if p.Backlog && !p.seenInFlight() {
+		return
+	}
 	phase := p.phase()
 	still := now.Sub(p.progress) >= e.cfg.StallAfter && (phase == PhaseResolving || phase == PhaseDownloading)
 	switch {
@@ -37,6 +40,24 @@ func (e *Enricher) tellStall(ctx context.Context, p *pull, now time.Time) {
 			e.cfg.Stalled(a)
 		}
 	}
+}
+
+// recentDownload is how long before its beginning was read a download may have moved last
+// for a pull from a backlog to be in flight still. containerd cancels a pull after five
+// minutes without progress (v1.7.0 and later, image_pull_progress_timeout), and keeps what
+// it left behind for a day.
+const recentDownload = 10 * time.Minute
+
+// seenInFlight reports whether the runtime has shown that it works on a pull. The log does
+// not prove that of a pull whose beginning was read late: the line about its end may be
+// lost, or the runtime have ended before it.
+func (p *pull) seenInFlight() bool {
+	for _, i := range p.ingests {
+		if !i.Updated.Before(p.Start) && p.Seen.Sub(i.Updated) <= recentDownload {
+			p.seen = true
+		}
+	}
+	return p.seen
 }
 
 // unfinished is the attempt that a pull in flight is so far.

@@ -107,6 +107,41 @@ func TestTellStall(t *testing.T) {
 	}
 }
 
+// A pull whose beginning was read in a backlog may have ended while nobody looked. It is
+// reported only once the runtime shows that it downloads.
+func TestTellStallOfBacklog(t *testing.T) {
+	const day = 24 * 3600
+	backlog := func(p *pull) *pull {
+		p.Backlog, p.Seen, p.progress = true, noon.Add(day*time.Second), noon.Add(day*time.Second)
+		return p
+	}
+	for _, tt := range []struct {
+		name string
+		pull *pull
+		play func(*watched)
+		want string
+	}{
+		{"nothing is on its way", backlog(&pull{InFlight: inFlight("a", "a")}), func(w *watched) { w.look(day + 60); w.look(day + 900) }, ""},
+		{"the runtime does not tell", backlog(&pull{InFlight: inFlight("a", "a"), blind: true}), func(w *watched) { w.look(day + 60); w.look(day + 900) }, ""},
+		{"what it left behind does not move", backlog(downloading(mib, 30)), func(w *watched) { w.look(day + 60); w.look(day + 900) }, ""},
+		{"it moved shortly before", backlog(downloading(mib, day-30)), func(w *watched) { w.look(day + 1); w.look(day + 61) }, "86401: slow, 86461: stalled"},
+		{"it moves again", backlog(downloading(mib, 30)), func(w *watched) {
+			w.look(day + 1)
+			w.arrives(2*mib, day+5)
+			w.look(day + 6)
+			w.look(day + 70)
+		}, "86406: slow, 86470: stalled"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := watch(t, tt.pull)
+			tt.play(w)
+			if got := strings.Join(w.said, ", "); got != tt.want {
+				t.Errorf("told %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // The flag that the page and the gauge show goes when something comes.
 func TestStalledFlag(t *testing.T) {
 	w := watch(t, downloading(mib, 0))
