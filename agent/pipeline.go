@@ -68,6 +68,8 @@ type pipeline struct {
 	forgotten int64
 	evicted   int64
 	cut       int64
+	// implausible pulls have been counted.
+	implausible int64
 
 	kubelet atomic.Bool // a line of the kubelet's was read
 }
@@ -170,6 +172,10 @@ func (p *pipeline) countForgotten() {
 	count(telemetry.LostPullForgotten, "pulls without an end were given up", p.joiner.Forgotten(), &p.forgotten)
 	count(telemetry.LostIncidentEvicted, "more incidents than incidents.max_open were open, or than there is memory for", p.incidents.Evicted(), &p.evicted)
 	count(telemetry.LostIncidentDetails, "long errors, pods and closed incidents took more memory than incidents may have", p.incidents.Cut(), &p.cut)
+	if n := p.joiner.Implausible() - p.implausible; n > 0 { // nothing but a number is lost: no record is sent
+		p.implausible += n
+		p.metrics.Lost(telemetry.LostDuration, n)
+	}
 }
 
 // lost notes a loss that has been counted.

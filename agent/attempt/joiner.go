@@ -43,6 +43,7 @@ type Joiner struct {
 	recent      map[string][]handedOn
 	recentOrder []string
 	forgotten   int64
+	implausible int64
 	now         time.Time // when it was called last
 }
 

@@ -49,6 +49,7 @@ func (j *Joiner) handOn(p *pull, emit func(Attempt)) {
 		p.a.Credential = j.credential(p)
 	}
 	j.remove(p)
+	j.measure(p)
 	a := p.finish(j.cfg.Node)
 	if !a.Succeeded && !a.BackOff {
 		j.remember(p.key, newHandedOn(p, a))

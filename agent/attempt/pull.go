@@ -96,7 +96,7 @@ func lastWord(pods []Pod) int {
 func (p *pull) add(s detect.Signal) {
 	p.addLine(s)
 	p.addSpan(s)
-	if p.a.Start.IsZero() || !s.Time.IsZero() && s.Time.Before(p.a.Start) {
+	if p.a.Start.IsZero() || !p.began && !s.Time.IsZero() && s.Time.Before(p.a.Start) {
 		p.a.Start = s.Time
 	}
 	if s.Bytes > p.a.Bytes {
@@ -131,7 +131,7 @@ func (p *pull) addSpan(s detect.Signal) {
 // absorb adds what is known of the same pull from before.
 func (p *pull) absorb(q *pull) {
 	if q.began {
-		p.origin, p.began = q.origin, true
+		p.origin, p.began, p.a.Start = q.origin, true, q.a.Start
 	}
 	p.lines = append(q.lines, p.lines...)
 	if !q.a.Start.IsZero() && q.a.Start.Before(p.a.Start) {
@@ -223,9 +223,6 @@ func (p *pull) finish(node string) Attempt {
 	}
 	if a.Attribution == "" {
 		a.Attribution = ByNobody
-	}
-	if a.Duration == 0 && !a.Start.IsZero() && a.End.After(a.Start) {
-		a.Duration = a.End.Sub(a.Start)
 	}
 	for i := range a.Hosts {
 		a.Hosts[i].Role = role(a.Hosts[i], a.Registry)

@@ -41,6 +41,7 @@ const (
 	LostIncidentEvicted = "incident_evicted" // an open incident, since there were more than incidents.max_open or than there is memory for
 	LostIncidentDetails = "incident_details" // the details of an incident, or a closed one, since all together took too much memory
 	LostStateFull       = "state_full"       // an incident that the stored state has no room for: after a restart it is another one
+	LostDuration        = "pull_duration"    // how long a pull took, which the times of its lines contradict
 	LostRuntimeAnswer   = "runtime_answer"   // what was left out of an answer of the runtime that was too long
 )
 
@@ -48,7 +49,7 @@ const (
 var lostReasons = [...]string{
 	logtail.LostLineTooLong, logtail.LostRotation, logtail.LostBinary, logtail.LostPosition,
 	logtail.LostRecordTooLong, logtail.LostFailures, logtail.LostVacuumed, logtail.LostCorrupt, logtail.LostUnsupported,
-	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted, LostIncidentDetails, LostStateFull, LostRuntimeAnswer,
+	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted, LostIncidentDetails, LostStateFull, LostDuration, LostRuntimeAnswer,
 	string(export.Refused), string(export.QueueFull), string(export.ShutDown),
 	string(export.SpoolFull), string(export.SpoolCorrupt), string(export.SpoolUnreadable),
 }
