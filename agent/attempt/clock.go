@@ -111,6 +111,34 @@ func (j *Joiner) closeness(end time.Time, h *heard, s detect.Signal) closeness {
 	return far
 }
 
+// runtimeClock is when the runtime wrote its last line, and when that was read.
+type runtimeClock struct{ written, read time.Time }
+
+// withYear corrects the year of a kubelet's line by the runtime's, which was read just
+// before: klog writes none, and the year of reading is wrong for an old log.
+func (j *Joiner) withYear(s *detect.Signal, now time.Time) {
+	const halfYear = 183 * 24 * time.Hour
+	if fromRuntime(*s) {
+		if !s.Time.IsZero() {
+			j.runtime = runtimeClock{s.Time, now}
+		}
+		return
+	}
+	if s.Time.IsZero() || j.runtime.written.IsZero() || now.Sub(j.runtime.read) > liveFor {
+		return
+	}
+	if s.Time.Sub(j.runtime.written).Abs() <= halfYear {
+		return
+	}
+	years := j.runtime.written.Year() - s.Time.Year()
+	for _, n := range [...]int{years, years - 1, years + 1} {
+		if t := s.Time.AddDate(n, 0, 0); t.Sub(j.runtime.written).Abs() <= halfYear {
+			s.Time = t
+			return
+		}
+	}
+}
+
 // corrected is the time of a line by the runtime's clock, as far as that is known.
 func (j *Joiner) corrected(s detect.Signal) time.Time {
 	if c := j.clocks[s.Pos.Source]; c != nil && c.known && !fromRuntime(s) {

@@ -35,6 +35,7 @@ type Joiner struct {
 	count int
 
 	requests    requests
+	runtime     runtimeClock
 	clocks      map[string]*clock // by the kubelet's log
 	unclaimed   unclaimedHosts
 	credentials credentials
@@ -64,6 +65,7 @@ func NewJoiner(cfg Config) *Joiner {
 // Signals of one source come in their order; those of several interleave.
 func (j *Joiner) Add(s detect.Signal, now time.Time, emit func(Attempt)) {
 	j.now = now
+	j.withYear(&s, now)
 	if isVolumeNote(s) {
 		j.noteVolume(s)
 		return
@@ -203,6 +205,7 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 
 func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	j.resolveImage(&s)
+	j.joinCredentials(s)
 	p := j.forKubelet(s)
 	if j.tellLate(s, p, emit) {
 		return

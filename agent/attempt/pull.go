@@ -10,8 +10,11 @@ import (
 	"pullcause/logtail"
 )
 
-// maxPods bounds the pods kept of one attempt.
-const maxPods = 100
+// maxPods and maxLines bound what is kept of one attempt.
+const (
+	maxPods  = 100
+	maxLines = maxHosts + maxPods
+)
 
 // pull is an attempt in the making.
 type pull struct {
@@ -114,7 +117,7 @@ func (p *pull) addLine(s detect.Signal) {
 	if s.Raw == "" || len(p.lines) > 0 && p.lines[len(p.lines)-1].raw == s.Raw {
 		return
 	}
-	if len(p.lines) >= maxHosts+maxPods {
+	if len(p.lines) >= maxLines {
 		p.a.Truncated = true
 		return
 	}
