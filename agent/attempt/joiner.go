@@ -20,7 +20,7 @@ type Config struct {
 	// Forget is after how long a pull that never ended is given up.
 	Forget time.Duration
 	// MaxOpen bounds the attempts that are being joined; beyond it the oldest
-	// is handed on early, or forgotten if nothing told of its end.
+	// is completed early, or forgotten if nothing told of its end.
 	MaxOpen int
 }
 
@@ -41,7 +41,7 @@ type Joiner struct {
 	credentials credentials
 	volumes     []detect.Signal
 	images      map[container]string // what a container's image was
-	recent      map[string][]handedOn
+	recent      map[string][]completed
 	recentOrder []string
 	forgotten   int64
 	implausible int64
@@ -57,7 +57,7 @@ func NewJoiner(cfg Config) *Joiner {
 		pulls:     make(map[string][]*pull),
 		images:    make(map[container]string),
 		clocks:    make(map[string]*clock),
-		recent:    make(map[string][]handedOn),
+		recent:    make(map[string][]completed),
 	}
 }
 
@@ -129,7 +129,7 @@ func (j *Joiner) progress(s detect.Signal) {
 func (j *Joiner) stall(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p := j.forRuntime(s) // the kubelet's log may have been read first
 	if p == nil {
-		if j.tellLate(s, nil, emit) {
+		if j.reportLate(s, nil, emit) {
 			return
 		}
 		p = j.open(s, now)
@@ -147,7 +147,7 @@ func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	if !fromRuntime(s) {
 		return
 	}
-	j.handOnFailed(s, emit)
+	j.completeFailed(s, emit)
 	p := j.firstInFlight(s)
 	if p == nil {
 		p = j.open(s, now)
@@ -156,25 +156,25 @@ func (j *Joiner) succeed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p.a.Succeeded, p.a.Program = true, s.Program
 	p.setEnd(s)
 	j.collectHosts(p)
-	j.handOn(p, emit)
+	j.complete(p, emit)
 }
 
-// handOnFailed emits the failed pulls of an image before a later pull of it succeeds, so
+// completeFailed emits the failed pulls of an image before a later pull of it succeeds, so
 // that they are reported in their order.
-func (j *Joiner) handOnFailed(s detect.Signal, emit func(Attempt)) {
+func (j *Joiner) completeFailed(s detect.Signal, emit func(Attempt)) {
 	if signalImage(s) == "" {
 		return
 	}
 	for _, failed := range slices.Clone(j.pulls[j.key(s)]) {
 		if failed.ended && !failed.a.BackOff && !failed.a.End.After(s.Time) {
-			j.handOn(failed, emit)
+			j.complete(failed, emit)
 		}
 	}
 }
 
 func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt)) {
 	p := j.forRuntime(s)
-	if j.tellLate(s, p, emit) {
+	if j.reportLate(s, p, emit) {
 		return
 	}
 	if p == nil {
@@ -199,7 +199,7 @@ func (j *Joiner) runtimeFailed(s detect.Signal, now time.Time, emit func(Attempt
 	p.addPod(s)
 	j.collectHosts(p)
 	if p.whole(p.a.Pods) {
-		j.handOn(p, emit)
+		j.complete(p, emit)
 	}
 }
 
@@ -207,7 +207,7 @@ func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt
 	j.resolveImage(&s)
 	j.joinCredentials(s)
 	p := j.forKubelet(s)
-	if j.tellLate(s, p, emit) {
+	if j.reportLate(s, p, emit) {
 		return
 	}
 	if p == nil {
@@ -230,7 +230,7 @@ func (j *Joiner) kubeletFailed(s detect.Signal, now time.Time, emit func(Attempt
 	p.add(s)
 	p.addPod(s)
 	if p.whole(p.a.Pods) {
-		j.handOn(p, emit)
+		j.complete(p, emit)
 	}
 }
 
@@ -268,73 +268,7 @@ func (j *Joiner) open(s detect.Signal, now time.Time) *pull {
 	return p
 }
 
-// end starts the window of a pull at its first terminal line.
-func (j *Joiner) end(p *pull, s detect.Signal, now time.Time) {
-	if p.ended {
-		return
-	}
-	p.ended = true
-	j.landed(p)
-	p.deadline = now.Add(j.cfg.Window)
-	if p.a.End.IsZero() {
-		p.setEnd(s)
-	}
-	j.due = append(j.due, p)
-}
-
-// landed takes a pull off the list of those in flight.
-func (j *Joiner) landed(p *pull) {
-	if p.place != nil {
-		j.begun.Remove(p.place)
-		p.place = nil
-	}
-}
-
-// Expire emits the attempts whose window has ended by now, and forgets pulls
-// that never ended.
-func (j *Joiner) Expire(now time.Time, emit func(Attempt)) {
-	j.now = now
-	for len(j.due) > 0 && (j.due[0].gone || !j.due[0].deadline.After(now)) {
-		if p := j.nextDue(); !p.gone {
-			j.handOn(p, emit)
-		}
-	}
-	for j.begun.Len() > 0 && now.Sub(j.oldestBegun().seen) > j.cfg.Forget {
-		j.forget()
-	}
-}
-
-// forget gives up the oldest pull in flight.
-func (j *Joiner) forget() {
-	j.remove(j.oldestBegun())
-	j.forgotten++
-}
-
-func (j *Joiner) oldestBegun() *pull {
-	return j.begun.Front().Value.(*pull) //nolint:errcheck // the list holds nothing else
-}
-
-// Flush emits every attempt that has ended, at once. Pulls in flight stay.
-func (j *Joiner) Flush(emit func(Attempt)) {
-	for _, p := range j.due {
-		if !p.gone {
-			j.handOn(p, emit)
-		}
-	}
-	j.due = nil
-}
-
-// Deadline is when Expire has something to emit; ok is false if nothing waits.
-func (j *Joiner) Deadline() (at time.Time, ok bool) {
-	for _, p := range j.due {
-		if !p.gone {
-			return p.deadline, true
-		}
-	}
-	return time.Time{}, false
-}
-
-// Open are the spans of all lines that are not handed on yet.
+// Open are the spans of all lines that are not completed yet.
 func (j *Joiner) Open() []logtail.Spans {
 	spans := make([]logtail.Spans, 0, j.count)
 	for _, pulls := range j.pulls {
@@ -343,28 +277,4 @@ func (j *Joiner) Open() []logtail.Spans {
 		}
 	}
 	return spans
-}
-
-// Forgotten is the number of pulls that began and were given up because
-// nothing told of their end.
-func (j *Joiner) Forgotten() int64 { return j.forgotten }
-
-// bound keeps the number of open pulls within MaxOpen, and the queue free of
-// those that have left.
-func (j *Joiner) bound(emit func(Attempt)) {
-	for len(j.due) > 0 && (j.due[0].gone || j.count > j.cfg.MaxOpen) {
-		if p := j.nextDue(); !p.gone {
-			j.handOn(p, emit)
-		}
-	}
-	for j.count > j.cfg.MaxOpen && j.begun.Len() > 0 {
-		j.forget()
-	}
-}
-
-func (j *Joiner) nextDue() *pull {
-	p := j.due[0]
-	j.due[0] = nil
-	j.due = j.due[1:]
-	return p
 }

@@ -7,15 +7,15 @@ import (
 	"pullcause/agent/detect"
 )
 
-// maxRecent bounds what is remembered of attempts that were handed on.
+// maxRecent bounds what is remembered of attempts that were completed.
 const maxRecent = 1000
 
 // lateFor is how late a line may be read whose zone is not known. The kubelet's longest
 // back-off, five minutes, makes the third attempt from now look like one of another zone.
 const lateFor = 5 * time.Minute
 
-// handedOn is what is remembered of an attempt after it has left.
-type handedOn struct {
+// completed is what is remembered of an attempt after it has left.
+type completed struct {
 	heard
 	uid       string
 	began     bool   // its beginning was read
@@ -24,15 +24,15 @@ type handedOn struct {
 	pods      []Pod
 }
 
-func newHandedOn(p *pull, a Attempt) handedOn {
-	h := handedOn{heard: p.heard, uid: a.UID, began: p.began, end: a.End, read: a.Observed, pods: a.Pods}
+func newCompleted(p *pull, a Attempt) completed {
+	h := completed{heard: p.heard, uid: a.UID, began: p.began, end: a.End, read: a.Observed, pods: a.Pods}
 	if a.Failure != nil {
 		h.leaf = a.Failure.Leaf
 	}
 	return h
 }
 
-func (j *Joiner) remember(key string, h handedOn) {
+func (j *Joiner) remember(key string, h completed) {
 	if len(j.recentOrder) >= maxRecent {
 		oldest := j.recentOrder[0]
 		j.recentOrder = j.recentOrder[1:]
@@ -46,10 +46,10 @@ func (j *Joiner) remember(key string, h handedOn) {
 	j.recentOrder = append(j.recentOrder, key)
 }
 
-// tellLate emits a line about an attempt that has been handed on: it adds a pod, or
+// reportLate emits a line about an attempt that has been completed: it adds a pod, or
 // says the same once more, and is no attempt of its own. p is the pull that the line is
 // about otherwise, nil if there is none. It reports false if the line is not late.
-func (j *Joiner) tellLate(s detect.Signal, p *pull, emit func(Attempt)) bool {
+func (j *Joiner) reportLate(s detect.Signal, p *pull, emit func(Attempt)) bool {
 	if p != nil && p.ended {
 		return false
 	}
@@ -73,7 +73,7 @@ func (j *Joiner) tellLate(s detect.Signal, p *pull, emit func(Attempt)) bool {
 // lacking finds the last attempt of which a line may have been missing, one of the same
 // time before one of another zone's, if more is to come of that: what was written at other
 // times may be read at once. nil if there is none.
-func (j *Joiner) lacking(s detect.Signal, p *pull) (found *handedOn) {
+func (j *Joiner) lacking(s detect.Signal, p *pull) (found *completed) {
 	recent := j.recent[j.key(s)]
 	for i := range slices.Backward(recent) {
 		h := &recent[i]
@@ -94,7 +94,7 @@ func (j *Joiner) lacking(s detect.Signal, p *pull) (found *handedOn) {
 
 // lacks reports whether a line, which is the end of p if not of this attempt, may have
 // been missing from it.
-func (h *handedOn) lacks(s detect.Signal, p *pull) bool {
+func (h *completed) lacks(s detect.Signal, p *pull) bool {
 	switch {
 	case len(h.pods) > 0 && hasPod(s) && !samePod(h.pods[0], s):
 		return false
@@ -107,13 +107,13 @@ func (h *handedOn) lacks(s detect.Signal, p *pull) bool {
 
 // mayHaveFailedAs compares errors: of what the kubelet refuses itself, as for
 // registryPullQPS, the runtime never hears, and the next failure is another's.
-func (h *handedOn) mayHaveFailedAs(s detect.Signal) bool {
+func (h *completed) mayHaveFailedAs(s detect.Signal) bool {
 	return sameLeaf(h.leaf, s)
 }
 
 // endedBefore reports whether a pull, of which s tells the end, began after this attempt
 // had ended. Where the ends lie zones apart, so do the times that are compared.
-func (h *handedOn) endedBefore(p *pull, s detect.Signal) bool {
+func (h *completed) endedBefore(p *pull, s detect.Signal) bool {
 	apart := h.end.Sub(s.Time).Round(zoneStep)
 	return p.a.Start.Add(apart).After(h.end)
 }

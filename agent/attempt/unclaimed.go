@@ -233,3 +233,38 @@ func (h *unclaimedHost) concerns(p *pull) bool {
 	yes, sure := h.asked.concerns(h.s.Host, p.ref)
 	return yes && (sure || h.alone == p)
 }
+
+// addHost keeps a host's outcome until the end of a pull claims it: before
+// containerd 2.3 its line names neither image nor repository, and the pull that
+// ends next at the same registry is most likely the one.
+func (j *Joiner) addHost(s detect.Signal, now time.Time) {
+	h := &unclaimedHost{s: s, at: now, asked: parseAsked(s.Host)}
+	if j.begun.Len() == 1 {
+		h.alone = j.begun.Front().Value.(*pull) //nolint:errcheck // the list holds nothing else
+	}
+	j.unclaimed.add(h)
+}
+
+func (p *pull) hasHost(h detect.Host) bool {
+	return slices.ContainsFunc(p.a.Hosts, func(have detect.Host) bool {
+		return have.Host == h.Host && have.Status == h.Status && have.Error == h.Error
+	})
+}
+
+func (p *pull) addHost(s detect.Signal) {
+	if len(p.a.Hosts) < maxHosts {
+		p.a.Hosts = append(p.a.Hosts, s.Host)
+	}
+	p.add(s)
+}
+
+// collectHosts claims the outcomes that belong to a pull of the runtime that
+// ends now, in the order in which they were written.
+func (j *Joiner) collectHosts(p *pull) {
+	for _, h := range j.unclaimed.of(p, p.a.Start, p.a.End) {
+		if !p.hasHost(h.s.Host) {
+			p.addHost(h.s)
+			j.unclaimed.remove(h)
+		}
+	}
+}
