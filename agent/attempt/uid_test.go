@@ -1,6 +1,8 @@
 package attempt_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -76,5 +78,34 @@ func TestUIDOfTwoPullsAtOnePlace(t *testing.T) {
 	}
 	if len(uids) != 2 {
 		t.Errorf("got uids %v, want two", uids)
+	}
+}
+
+// Several pods pull one image at once: whichever log is read first, the attempts have the
+// same uids, and each pod is in exactly one.
+func TestUIDOfPullsAtOnce(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		c := newScript()
+		for n := range 1 + rng.IntN(4) {
+			c.starts(image).wait(time.Duration(rng.IntN(50)) * time.Millisecond)
+			if rng.IntN(2) == 0 {
+				c.starts(image).fails(image, 500+n).imageLine(image, 500+n).podLines(fmt.Sprint("db-", n), image, 500+n)
+			}
+			c.fails(image, 500+n).imageLine(image, 500+n).podLines(fmt.Sprint("web-", n), image, 500+n)
+			c.wait(time.Duration(rng.IntN(20)) * time.Second)
+		}
+		again := func(detect.Signal) time.Time { return start.Add(time.Hour) }
+		runtime, kubelet := c.of(detect.Containerd), c.of(detect.Kubelet)
+		want := uidsOf(c.signals, func(s detect.Signal) time.Time { return s.Observed })
+		for order, signals := range map[string][]detect.Signal{
+			"as written":    c.signals,
+			"runtime first": append(append([]detect.Signal{}, runtime...), kubelet...),
+			"kubelet first": append(append([]detect.Signal{}, kubelet...), runtime...),
+		} {
+			if diff := cmp.Diff(want, uidsOf(signals, again)); diff != "" {
+				t.Fatalf("seed %d, %s (-live +replay):\n%s", seed, order, diff)
+			}
+		}
 	}
 }
