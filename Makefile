@@ -27,8 +27,9 @@ demo: build ## show it at work: as root with a real containerd, else on the reco
 	  cd test/lab && go build -o $(BIN)/lab ./cmd/lab && exec $(BIN)/lab demo --bin $(BIN) $(DEMOFLAGS); \
 	else echo "Not root on Linux, so no real containerd: playing the recorded logs of a node."; exec $(BIN)/pullcause demo $(DEMOFLAGS); fi
 
-test: ## run all tests that need nothing but Go
-	go test $(TESTFLAGS) ./...
+test: ## run all tests that need nothing but Go; lists those that were skipped, as without root
+	@go build -o $(BIN)/summary ./test/summary
+	go test -json $(TESTFLAGS) ./... | $(BIN)/summary
 
 e2e: build ## pull with real containerds from registries that fail (root, Linux)
 	set -e; for m in $(filter-out .,$(MODULES)); do (cd $$m && go test -count=1 -v -timeout 60m $(E2EFLAGS) ./...); done
