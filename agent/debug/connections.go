@@ -84,7 +84,7 @@ func (c *connections) admit(conn net.Conn) {
 	}
 	c.mu.Unlock()
 	if victim != nil {
-		victim.Close() //nolint:errcheck // it is gone either way
+		victim.Close()
 		c.shed(reason)
 	}
 }

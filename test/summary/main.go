@@ -46,7 +46,7 @@ func summarize(in io.Reader, out io.Writer) (ok bool, err error) {
 		if len(line) > 0 && json.Unmarshal(line, &e) == nil {
 			s.add(e)
 		} else if len(line) > 0 {
-			out.Write(line) // go test itself complains
+			fmt.Fprintf(out, "%s", line) // go test itself complains
 		}
 		if err == io.EOF {
 			break
