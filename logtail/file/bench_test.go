@@ -69,7 +69,9 @@ func benchRead(b *testing.B, oneIn int, filter logtail.Filter) {
 			b.Fatal(err)
 		}
 		f.lines.reset(0)
-		f.drain(b.Context())
+		for f.lines.end() < f.seen.size {
+			f.drain(b.Context())
+		}
 	}
 	b.ReportMetric(float64(d.lines)/b.Elapsed().Seconds()/1e6, "Mlines/s")
 }
