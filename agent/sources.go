@@ -168,6 +168,7 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 		Start:    s.position(name),
 		Watcher:  s.watcher,
 		Scratch:  s.cfg.Delivery.StateDir,
+		Block:    blockFor(len(s.cfg.Sources.Files)),
 		Folders:  s.folders,
 		Logger:   s.log,
 	}
@@ -185,6 +186,13 @@ func (s *sources) follow(ctx context.Context, path, program string) error {
 	}
 	s.launch(ctx, source)
 	return nil
+}
+
+// blockFor is how many bytes a source reads at once, such that all together take at most
+// 16 MiB while they wait for the receiver.
+func blockFor(files int) int {
+	const all, most, least = 16 << 20, 512 << 10, 4 << 10
+	return min(max(all/max(files, 1), least), most)
 }
 
 // lookback is how far to go back at the first start; less than 0 is all.

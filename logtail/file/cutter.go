@@ -42,8 +42,8 @@ type cutter struct {
 	nuls    int64 // NUL bytes that were left out before buf[start]
 }
 
-func newCutter() *cutter {
-	return &cutter{block: blockSize, max: logtail.MaxLine}
+func newCutter(block int) *cutter {
+	return &cutter{block: block, max: logtail.MaxLine}
 }
 
 // reset begins anew at an offset, keeping the buffer.

@@ -61,6 +61,9 @@ type Config struct {
 	Scratch string
 	// Watcher makes new text known at once; nil leaves it to Poll.
 	Watcher *watch.Watcher
+	// Block is how many bytes are read at once, which is what a file costs while it has
+	// something to read; 0 means 512 KiB.
+	Block int
 	// Folders is shared by sources in the same folders; nil if there are few.
 	Folders *Folders
 	// Logger may be nil.
@@ -100,6 +103,12 @@ func New(cfg Config) (*Source, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Block == 0 {
+		cfg.Block = blockSize
+	}
+	if cfg.Block < minRoom {
+		return nil, fmt.Errorf("file source %s: got blocks of %d bytes, want at least %d", path, cfg.Block, minRoom)
 	}
 	if cfg.Folders == nil {
 		cfg.Folders = new(Folders)

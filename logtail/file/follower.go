@@ -72,7 +72,7 @@ type follower struct {
 func newFollower(s *Source, h logtail.Handler) *follower {
 	f := &follower{
 		src: s, cfg: &s.cfg, log: s.cfg.Logger.With("source", s.cfg.Name),
-		out: h, lines: newCutter(), start: s.start, pace: pace{poll: s.cfg.Poll},
+		out: h, lines: newCutter(s.cfg.Block), start: s.start, pace: pace{poll: s.cfg.Poll},
 	}
 	if s.start != nil {
 		f.gen = s.start.Generation
@@ -284,7 +284,7 @@ func (f *follower) abandon(pathErr error) bool {
 // no longer the file it was: what was read last then is not handed over.
 func (f *follower) drain(ctx context.Context) bool {
 	stop := f.lines.end() + maxDrain
-	for unread := f.behind(); ctx.Err() == nil && f.lines.end() < stop; unread = blockSize {
+	for unread := f.behind(); ctx.Err() == nil && f.lines.end() < stop; unread = int64(f.cfg.Block) {
 		room := f.lines.room(unread)
 		n, err := f.cur.file.Read(room)
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"pullcause/logtail"
 	"pullcause/logtail/logtailtest"
 )
 
@@ -50,6 +51,45 @@ func TestManyQuietFiles(t *testing.T) {
 		t.Errorf("a quiet file takes %d bytes of heap, want at most %d", got, each)
 	}
 	runtime.KeepAlive(recorders)
+}
+
+// holdingHandler waits with its first line, as where the receiver is slow.
+type holdingHandler struct {
+	discard
+	waiting chan<- struct{}
+	release <-chan struct{}
+}
+
+func (h *holdingHandler) Handle(logtail.Record) bool {
+	h.waiting <- struct{}{}
+	<-h.release
+	return false
+}
+
+// Files that all have a backlog while the receiver is slow cost a block each.
+func TestManyWaitingFiles(t *testing.T) {
+	const files, block, each = 200, 8 << 10, 24 << 10
+	dir := t.TempDir()
+	text := strings.Repeat(line(1)+"\n", 10000)
+	waiting, release := make(chan struct{}, files*10000), make(chan struct{})
+	before := heap()
+	for i := range files {
+		path := filepath.Join(dir, fmt.Sprintf("x%04d.log", i))
+		logtailtest.Append(t, path, text)
+		src, err := New(Config{Path: path, Lookback: -1, Block: block})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := logtailtest.Start(t, src, &holdingHandler{waiting: waiting, release: release})
+		defer stop()
+	}
+	for range files {
+		<-waiting
+	}
+	if got := (heap() - before) / files; got > each {
+		t.Errorf("a file that waits takes %d bytes of heap, want at most %d", got, each)
+	}
+	close(release)
 }
 
 func heap() uint64 {
