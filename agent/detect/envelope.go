@@ -114,5 +114,8 @@ func programs(name string) string {
 	case "dockerd", "docker", "dockerd-current", "cri-dockerd", "cri-docker":
 		return Dockerd
 	}
+	if strings.HasPrefix(name, "k0s-v") { // the file as it was downloaded, with its version
+		return Kubelet
+	}
 	return ""
 }

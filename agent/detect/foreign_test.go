@@ -188,10 +188,11 @@ func TestOwnLinesAmongForeignOnes(t *testing.T) {
 		"journalctl, Chinese": func(s string) string { return "11月 23 22:48:47 node-7 rke2[1]: " + s },
 		"journalctl, full":    func(s string) string { return "Mon 2026-11-23 22:48:47 UTC node-7 microk8s.daemon-kubelite[1]: " + s },
 		// OpenShift runs its kubelet through a script of this name (openshift/machine-config-operator, kubelet.service).
-		"OpenShift": func(s string) string { return "Nov 23 22:48:47 master-0 kubenswrapper[2213]: " + s },
-		"Friday":    func(s string) string { return "Fri 2026-11-27 22:48:47 UTC node-7 kubelet[1]: " + s },
-		"February":  func(s string) string { return "Feb 23 22:48:47 node-7 kubelet[1]: " + s },
-		"CRI":       func(s string) string { return "2026-11-23T22:48:47.623221596Z stderr F " + s },
+		"OpenShift":         func(s string) string { return "Nov 23 22:48:47 master-0 kubenswrapper[2213]: " + s },
+		"k0s as downloaded": func(s string) string { return "Nov 23 22:48:47 node-7 k0s-v1.30.5+k0s.0-amd64[2213]: " + s },
+		"Friday":            func(s string) string { return "Fri 2026-11-27 22:48:47 UTC node-7 kubelet[1]: " + s },
+		"February":          func(s string) string { return "Feb 23 22:48:47 node-7 kubelet[1]: " + s },
+		"CRI":               func(s string) string { return "2026-11-23T22:48:47.623221596Z stderr F " + s },
 		"docker": func(s string) string {
 			return jsonLine("log", s+"\n", `,"stream":"stderr","time":"2026-11-23T22:48:47Z"`)
 		},
