@@ -21,44 +21,36 @@ func Find(block []byte) int {
 		if n := bytes.IndexByte(line, '\n'); n >= 0 {
 			line = line[:n]
 		}
-		if n := findIn(line); n >= 0 {
-			return from + n
+		if speaks, ok := recordSpeaks(line); speaks || !ok {
+			if n := searched(line, ok); n >= 0 {
+				return from + n
+			}
 		}
 		from += len(line) + 1
 	}
 	return -1
 }
 
-// findIn is [Find] for one line.
-func findIn(line []byte) int {
-	speaks, ok := recordSpeaks(line)
-	if ok {
-		if speaks {
-			return searched(line)
+// searched returns the index of a phrase in a line, or of its record if the phrase may
+// follow on a later line. It is -1 if the line is no record and holds none behind an
+// envelope.
+func searched(line []byte, isRecord bool) int {
+	begin := 0
+	if !isRecord {
+		e, ok := openEnvelope(line)
+		if !ok || e.tag != nil && programs(string(e.tag)) == "" {
+			return -1
 		}
-		return -1
+		begin = e.size
+		if speaks, ok := recordSpeaks(line[begin:]); !ok || !speaks {
+			return -1
+		}
 	}
-	e, ok := openEnvelope(line)
-	if !ok || e.tag != nil && programs(string(e.tag)) == "" {
-		return -1
+	if n := phraseIn(line[begin:]); n >= 0 {
+		return begin + n
 	}
-	if speaks, ok = recordSpeaks(line[e.size:]); !ok || !speaks {
-		return -1
-	}
-	if n := searched(line[e.size:]); n >= 0 {
-		return e.size + n
-	}
-	return -1
-}
-
-// searched returns the index of a phrase in a line whose beginning fits, or of the
-// line itself if the phrase may follow on a later one.
-func searched(line []byte) int {
-	if n := phraseIn(line); n >= 0 {
-		return n
-	}
-	if continues(line) {
-		return 0
+	if continues(line[begin:]) {
+		return begin
 	}
 	return -1
 }
