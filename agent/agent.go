@@ -55,6 +55,8 @@ type Agent struct {
 	public    net.Listener
 	debug     net.Listener
 	lock      io.Closer // of the state folder; nil without one
+	guard     *crashGuard
+	before    func(logtail.Record) // called before a record is read; nil but in tests
 }
 
 // New makes an agent of a valid configuration and opens its listeners. An error
@@ -72,6 +74,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Agent, error) {
 		return nil, err
 	}
 	a.addresses = openAddresses(a.dialer, cfg.Delivery.StateDir, a.log)
+	a.guard = openCrashGuard(cfg.Delivery.StateDir, a.log)
 	if err := a.open(deps); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -99,7 +102,7 @@ func (a *Agent) open(deps Deps) (err error) {
 	a.exporter = export.New(sink, a.exportConfig(sink.Name()))
 	a.pipe = newPipeline(a.cfg, a.node, a.exporter, a.metrics, a.log)
 	a.pipe.enricher = a.enricher
-	a.positions = &positions{store: openState(a.cfg.Delivery.StateDir), pipe: a.pipe, log: a.log, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
+	a.positions = &positions{store: openState(a.cfg.Delivery.StateDir), pipe: a.pipe, log: a.log, stored: a.guard.stored, moved: make(chan struct{}, 1), passed: make(chan struct{}, 1)}
 	a.pipe.moved = a.positions.note
 	a.sources = newSources(a.cfg, a.node, watch.New(a.log), a.log)
 	a.sources.start = a.positions.load(a.sources.mayRead)
@@ -206,7 +209,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.pipe.gather(running) })
 	group.Go(func() error { return a.enricher.Run(running) })
 	a.sources.handle = func(s logtail.Source) logtail.Handler {
-		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note, passed: a.positions.pass}
+		return &handler{ctx: running, source: s.Name(), pipe: a.pipe, detector: detect.Detector{Zone: a.node.zone}, moved: a.positions.note, passed: a.positions.pass, guard: a.guard, before: a.before}
 	}
 	group.Go(func() error { return a.sources.run(running) })
 	return stopSoon(running, func() error { return errors.Join(group.Wait(), a.close()) })
@@ -288,6 +291,9 @@ func (a *Agent) close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		errs = append(errs, a.telemetry.Shutdown(ctx))
+	}
+	if a.guard != nil {
+		errs = append(errs, a.guard.close())
 	}
 	if a.lock != nil {
 		errs = append(errs, a.lock.Close())

@@ -67,7 +67,7 @@ func burstAgent(t *testing.T, r *slowReceiver) (*pipeline, *handler) {
 	p := newPipeline(Default(), Node{Name: "node-a"}, exporter.Start(), tel.Metrics(), log)
 	p.moved = func() {}
 	p.enricher = enrich.New(enrich.Config{Socket: enrich.Off, HostRoot: "/", Log: log})
-	h := &handler{ctx: t.Context(), source: "file:/kubelet.log", pipe: p, moved: func() {}, passed: func(int64) {}}
+	h := &handler{ctx: t.Context(), source: "file:/kubelet.log", pipe: p, guard: openCrashGuard("", p.log), moved: func() {}, passed: func(int64) {}}
 	return p, h
 }
 

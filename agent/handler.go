@@ -3,9 +3,12 @@ package agent
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"pullcause/agent/detect"
+	"pullcause/agent/redact"
 	"pullcause/logtail"
 )
 
@@ -27,6 +30,10 @@ type handler struct {
 	lines    detect.Assembler
 	detector detect.Detector
 	signals  []detect.Signal
+
+	guard   *crashGuard
+	faulted time.Time            // when a fault was last logged
+	before  func(logtail.Record) // called before a record is read; nil but in tests
 }
 
 // Handle implements [logtail.Handler].
@@ -45,27 +52,84 @@ func (h *handler) assembled(rec logtail.Record, cut bool) {
 	h.detect(rec)
 }
 
+// detect reads a record. One in which an earlier run of the agent ended is read only in its
+// first part, and not at all if that run had done so already.
 func (h *handler) detect(rec logtail.Record) {
+	if len(rec.Body) <= maxUnguarded {
+		h.read(rec, func(work func()) { work() })
+		return
+	}
+	switch ends := h.guard.ends(rec.Pos); {
+	case ends == 1:
+		h.skipped(len(rec.Body)-maxUnguarded, fmt.Sprintf("the agent ended while it read a long record; only its first %d bytes are read now", maxUnguarded))
+		rec.Body, rec.Truncated = rec.Body[:maxUnguarded], true
+	case ends > 1:
+		h.skipped(len(rec.Body), "the agent ended twice while it read a long record; it is skipped")
+		return
+	}
+	h.read(rec, func(work func()) { h.guard.read(rec.Pos, work) })
+}
+
+// read takes what a record says into the pipeline. Whatever costs time or memory for its
+// length is called through guarded; waiting is not.
+func (h *handler) read(rec logtail.Record, guarded func(work func())) {
 	h.signals = h.signals[:0]
+	guarded(func() { h.survive(rec, h.detectSignals) })
+	// A backlog is read faster than a receiver accepts it, and one line may tell of hundreds
+	// of failures. The log itself is the buffer: wait for room before each signal.
+	for i := range h.signals {
+		h.activity.wait(func() { h.pipe.waiting.wait(h.ctx) })
+		guarded(func() {
+			h.survive(rec, func(logtail.Record) { h.pipe.add(h.signals[i:i+1], time.Now()) })
+		})
+	}
+	clear(h.signals)
+	if cap(h.signals) > maxSpareSignals {
+		h.signals = nil
+	}
+}
+
+func (h *handler) detectSignals(rec logtail.Record) {
+	if h.before != nil {
+		h.before(rec)
+	}
 	if skipped := h.detector.Detect(rec, func(s detect.Signal) { h.signals = append(h.signals, s) }); skipped > 0 {
 		h.Lost(logtail.Loss{
 			Source: h.source, Reason: logtail.LostFailures, Count: int64(skipped),
 			Detail: fmt.Sprintf("one line reports more than %d failed pulls or removed pods; the others were not read", detect.MaxFailures),
 		})
 	}
-	if len(h.signals) == 0 {
-		return
-	}
-	// A backlog is read faster than a receiver accepts it, and one line may tell of hundreds
-	// of failures. The log itself is the buffer: wait for room before each signal.
-	for i := range h.signals {
-		h.activity.wait(func() { h.pipe.waiting.wait(h.ctx) })
-		h.pipe.add(h.signals[i:i+1], time.Now())
-	}
-	clear(h.signals)
-	if cap(h.signals) > maxSpareSignals {
-		h.signals = nil
-	}
+}
+
+// survive calls work with a record. If that panics, the rest of the record is skipped: it
+// would end the agent again in each run.
+func (h *handler) survive(rec logtail.Record, work func(logtail.Record)) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		h.detector = detect.Detector{Zone: h.detector.Zone, Accept: h.detector.Accept} // nobody knows what it remembers
+		h.skipped(len(rec.Body), "a record made the agent fail; this is a bug, please report it")
+		if now := time.Now(); now.Sub(h.faulted) >= lossEvery {
+			h.faulted = now
+			h.pipe.log.Error("a record made the agent fail and is skipped; this is a bug, please report it",
+				"source", h.source, "offset", rec.Pos.Offset, "fault", faultText(fault), "stack", string(debug.Stack()))
+		}
+	}()
+	work(rec)
+}
+
+// faultText is what a panic says, which may be a part of the record.
+func faultText(fault any) string {
+	const most = 512
+	text := redact.Text(fmt.Sprint(fault))
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}
+
+// skipped counts and reports what is not read of a record.
+func (h *handler) skipped(bytes int, detail string) {
+	h.Lost(logtail.Loss{Source: h.source, Reason: logtail.LostSkipped, Count: 1, Bytes: int64(bytes), Detail: detail})
 }
 
 // maxSpareSignals bounds the room for signals that is kept for the next record.

@@ -34,7 +34,9 @@ type positions struct {
 	log    *slog.Logger
 	moved  chan struct{} // cap 1: something was settled
 	passed chan struct{} // cap 1: so much noise was passed that it is worth storing
-	noise  atomic.Int64  // bytes passed since the last save
+	// stored is called with the positions that were stored; it may be nil.
+	stored func(map[string]logtail.Position)
+	noise  atomic.Int64 // bytes passed since the last save
 	// loaded are the positions of an earlier run. They hold until the source has moved
 	// in this one: its log may be away for a while.
 	loaded map[string]logtail.Position
@@ -94,6 +96,9 @@ func (p *positions) save() (ok bool) {
 	}
 	p.count(shed)
 	p.pipe.ledger.Stored(marks)
+	if p.stored != nil {
+		p.stored(all)
+	}
 	return true
 }
 

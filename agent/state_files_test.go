@@ -14,7 +14,7 @@ import (
 // file remembers, and nothing else: the agent starts, reads and reports.
 func TestStateFilesThatAreNotRegular(t *testing.T) {
 	for _, file := range []string{
-		"state.json", "state.json.bak", "state.json.tmp", "state.journal", "state.journal.tmp", "lock", "receivers.json", "receivers.json.tmp",
+		"state.json", "state.json.bak", "state.json.tmp", "state.journal", "state.journal.tmp", "lock", "receivers.json", "receivers.json.tmp", "reading.json",
 		"images.json", "spool/00000000000000000001.jsonl",
 	} {
 		for kind, put := range map[string]func(path string) error{

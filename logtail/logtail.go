@@ -117,6 +117,7 @@ const (
 	LostPosition      = "position"         // a stored position fits no file any more
 	LostRecordTooLong = "record_too_long"  // the rest of a record of several lines; Bytes
 	LostFailures      = "failures_in_line" // failures that one line reports beyond the first 1,000: Count
+	LostSkipped       = "record_skipped"   // a record in which an earlier run of the agent ended, or that made reading fail: all beyond its first 8 KiB, or all of it; Bytes
 
 	LostVacuumed    = "journal_vacuumed"    // journald removed entries, of any unit, before they were read: at most Count
 	LostCorrupt     = "journal_corrupt"     // an entry, or what leads to some, that cannot be read

@@ -48,7 +48,7 @@ const (
 // lostReasons are all values of the label reason.
 var lostReasons = [...]string{
 	logtail.LostLineTooLong, logtail.LostRotation, logtail.LostBinary, logtail.LostPosition,
-	logtail.LostRecordTooLong, logtail.LostFailures, logtail.LostVacuumed, logtail.LostCorrupt, logtail.LostUnsupported,
+	logtail.LostRecordTooLong, logtail.LostFailures, logtail.LostSkipped, logtail.LostVacuumed, logtail.LostCorrupt, logtail.LostUnsupported,
 	logtail.LostSuppressed, LostPullForgotten, LostIncidentEvicted, LostIncidentDetails, LostStateFull, LostDuration, LostRuntimeAnswer,
 	string(export.Refused), string(export.QueueFull), string(export.ShutDown),
 	string(export.SpoolFull), string(export.SpoolCorrupt), string(export.SpoolUnreadable),
