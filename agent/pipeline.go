@@ -241,7 +241,7 @@ func (p *pipeline) arrived() {
 }
 
 // restore takes up the incidents of an earlier run.
-func (p *pipeline) restore(incidents []incident.Saved) {
+func (p *pipeline) restore(incidents []*incident.Saved) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.incidents.Restore(incidents, time.Now())

@@ -8,7 +8,7 @@ import (
 // together, about. The oldest go first.
 const (
 	maxAttempts     = 1000
-	maxAttemptBytes = 6 << 20
+	maxAttemptBytes = 3 << 20
 )
 
 // ring keeps the last failed attempts, numbered from 1.

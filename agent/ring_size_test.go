@@ -18,8 +18,8 @@ func TestAttemptsAreBoundedBySize(t *testing.T) {
 		kept       int // at least
 	}{
 		{size: 100, kept: maxAttempts},
-		{size: 24 << 10, kept: 200},
-		{size: 100, pods: 1000, kept: 30},
+		{size: 24 << 10, kept: 100},
+		{size: 100, pods: 1000, kept: 15},
 		{size: 2 * maxAttemptBytes, kept: 1},
 	} {
 		var r ring

@@ -59,10 +59,10 @@ func encodeIncident(i *incident.Saved) []byte {
 type savedIncidents struct {
 	most int // incidents
 	over int // how many there were beyond
-	byID map[string]incident.Saved
+	byID map[string]*incident.Saved
 }
 
-func (s *savedIncidents) Reset() { s.byID, s.over = make(map[string]incident.Saved), 0 }
+func (s *savedIncidents) Reset() { s.byID, s.over = make(map[string]*incident.Saved), 0 }
 
 func (s *savedIncidents) Set(value []byte) error {
 	var i incident.Saved
@@ -73,10 +73,15 @@ func (s *savedIncidents) Set(value []byte) error {
 		s.over++
 		return nil
 	}
-	s.byID[i.Incident.ID] = i
+	s.byID[i.Incident.ID] = &i
 	return nil
 }
 
 func (s *savedIncidents) Remove(id string) { delete(s.byID, id) }
 
-func (s *savedIncidents) list() []incident.Saved { return slices.Collect(maps.Values(s.byID)) }
+// list takes out what was collected.
+func (s *savedIncidents) list() []*incident.Saved {
+	all := slices.Collect(maps.Values(s.byID))
+	s.byID = nil
+	return all
+}

@@ -13,7 +13,7 @@ import (
 // names and pods are of an ordinary length fit into maxBytes; beyond it the oldest lose
 // first what is long.
 const (
-	maxBytes  = 18 << 20 // all incidents, open and closed
+	maxBytes  = 15 << 20 // all incidents, open and closed
 	maxError  = 8 << 10
 	maxName   = 2 << 10 // an image, a reference, a summary
 	maxRemedy = 4 << 10
@@ -21,20 +21,20 @@ const (
 	maxPodsOf = 16 << 10 // pods of one incident, together
 
 	// What is left of the longest texts of an incident that has lost its details.
-	leanError   = 256
+	leanError   = 160
 	leanRemedy  = 1 << 10
 	leanPods    = 512
 	leanCounted = 8
 
 	// keepDetails is how many incidents keep their details before open ones are evicted.
-	keepDetails = 200
+	keepDetails = 50
 )
 
 // What a value takes beside its text, about: the structs, the lists and maps it is in.
 const (
-	sizeOfEntry   = 800
+	sizeOfEntry   = 700
 	sizeOfClosed  = 450
-	sizeOfPod     = 220
+	sizeOfPod     = 200
 	sizeOfCounted = 48
 	sizeOfChanged = 64
 	sizeOfOther   = 160 // a diagnosis that is not part of the entry

@@ -168,22 +168,24 @@ func (e *entry) save() Saved {
 }
 
 // toAbandon reports whether it was abandoned, and that is still to be told.
-func (i Saved) toAbandon() bool { return i.Incident.State == Open && i.Touched.IsZero() }
+func (i *Saved) toAbandon() bool { return i.Incident.State == Open && i.Touched.IsZero() }
 
 // Restore takes up what was saved, in an empty store. Incidents beyond [Config.MaxOpen]
 // are left out and counted as evicted. However long nobody looked, the logs of that time
-// are read only now: until then no incident is too old.
-func (s *Store) Restore(saved []Saved, now time.Time) {
-	slices.SortFunc(saved, func(a, b Saved) int {
+// are read only now: until then no incident is too old. Each is taken out of saved, since
+// all of them twice would take too much memory.
+func (s *Store) Restore(saved []*Saved, now time.Time) {
+	slices.SortFunc(saved, func(a, b *Saved) int {
 		return cmp.Or(a.Touched.Compare(b.Touched), a.Incident.FirstSeen.Compare(b.Incident.FirstSeen), cmp.Compare(a.Incident.ID, b.Incident.ID))
 	})
-	for _, i := range saved {
+	for n, i := range saved {
 		s.restore(i, now)
+		saved[n] = nil
 	}
 	s.bound()
 }
 
-func (s *Store) restore(i Saved, now time.Time) {
+func (s *Store) restore(i *Saved, now time.Time) {
 	e := &entry{
 		Incident: i.Incident, key: i.Key, touched: now, reported: i.Reported, saved: true,
 		unsaid: i.Unsaid, counted: i.Counted, endUID: i.EndUID, changed: i.Changed, told: i.Told, dropped: i.Dropped,

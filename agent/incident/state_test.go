@@ -19,7 +19,7 @@ func (s *story) restart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var saved []incident.Saved
+	var saved []*incident.Saved
 	if err := json.Unmarshal(text, &saved); err != nil {
 		t.Fatal(err)
 	}
