@@ -87,11 +87,15 @@ func (p *pipeline) conclude(it enrichItem, facts enrich.Facts, now time.Time) {
 		it.hold.release()
 		return // nothing to tell, as of nearly all pulls
 	}
+	again := p.incidents.Counted(a)
 	p.incidents.Apply(a, d, now, func(c incident.Change) { p.tell(c, it.hold) })
 	if !a.Succeeded && !a.Late {
 		p.recent.add(debug.View(a, d, p.incidents.IDOf(a)))
 	}
-	if a.Whole || a.Succeeded || a.BackOff || a.Late {
+	p.moved() // the incidents have changed
+	// What an earlier run has reported does not wait for late lines again: else runs that last
+	// for a few seconds would never come further.
+	if a.Whole || a.Succeeded || a.BackOff || a.Late || again {
 		it.hold.release()
 		return
 	}

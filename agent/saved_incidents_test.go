@@ -193,3 +193,34 @@ func TestStateIsStoredOnceTheDiskWorks(t *testing.T) {
 		s.told("")
 	})
 }
+
+// An attempt that an earlier run has reported holds its lines back no longer than delivery
+// takes: else runs of a few seconds would read the same lines for ever.
+func TestShortRunsMakeProgress(t *testing.T) {
+	dir := t.TempDir()
+	for run, want := range []int64{10, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStreet(t)
+			p := s.keeper(dir)
+			ctx, cancel := context.WithCancel(t.Context())
+			go p.run(ctx)
+			at := func(offset int64) logtail.Position {
+				return logtail.Position{Source: "file:/x", Stream: "s", Offset: offset}
+			}
+			s.ledger.Reached(at(100))
+			s.pipeline.mu.Lock()
+			s.conclude(enrichItem{
+				attempt: &attempt.Attempt{UID: "a", Ref: "r.example.com/app:1", End: time.Now()},
+				hold:    s.hold(logtail.Spans{{First: at(10), Last: at(20)}}),
+			}, enrich.Facts{}, time.Now())
+			s.pipeline.mu.Unlock()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if got, incidents := storedAt(t, dir); got != want || incidents != 1 {
+				t.Errorf("run %d: got the position %d and %d incidents after a second, want %d and 1", run+1, got, incidents, want)
+			}
+			cancel()
+			s.told("")
+		})
+	}
+}

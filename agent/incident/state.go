@@ -109,6 +109,15 @@ func (s *Store) tellAgain(a attempt.Attempt, d diagnose.Diagnosis, now time.Time
 	return false
 }
 
+// Counted reports whether an attempt is one that was counted before, and is read again.
+func (s *Store) Counted(a attempt.Attempt) bool {
+	k := key(a)
+	if e := s.open[k]; e != nil && e.find(a.UID) != nil {
+		return true
+	}
+	return slices.ContainsFunc(s.ended, func(e *entry) bool { return e.key == k && e.find(a.UID) != nil })
+}
+
 // endedWith is the incident that an attempt has ended, nil if none.
 func (s *Store) endedWith(a attempt.Attempt) *entry {
 	if !a.Succeeded {
