@@ -10,9 +10,7 @@ import (
 // pass looks at a piece, hands over what is wanted of it and reports progress.
 // This is the path that noise takes: it allocates nothing and cuts no line.
 func (f *follower) pass(p piece, now time.Time) {
-	if p.nuls > 0 {
-		f.lost(logtail.LostBinary, p.nuls, "NUL bytes stood where a line should begin; a file that was truncated under a writer that does not append looks so")
-	}
+	f.passNULs(p.off-p.nuls, p.nuls)
 	lines := int64(1)
 	if p.cut > 0 {
 		f.passLong(p, now)
@@ -111,10 +109,8 @@ func (f *follower) finish() {
 // passRest hands over a line that lacks its newline and will not get it.
 func (f *follower) passRest() {
 	p, ok := f.lines.rest()
-	if p.nuls > 0 {
-		f.lost(logtail.LostBinary, p.nuls, "NUL bytes stood where a line should begin; the file is sparse, or was truncated under a writer that does not append")
-	}
 	if ok {
+		f.passNULs(p.off-p.nuls, p.nuls)
 		f.cur.identifyWhole()
 		now := time.Now()
 		if f.more || f.cfg.Filter == nil || f.cfg.Filter(p.text) >= 0 {
@@ -124,7 +120,19 @@ func (f *follower) passRest() {
 		}
 		f.noteTime(p.text)
 		f.advance(logtail.Progress{Lines: 1, Bytes: p.end - p.off + p.nuls}, p.end, now)
+	} else {
+		f.passNULs(f.lines.off-p.nuls, p.nuls)
 	}
+}
+
+// passNULs counts NUL bytes that stood where a line should begin: a crash of the machine
+// leaves them where text was lost. The hole that a file begins with is none of them: it is
+// left by a truncation under a writer that does not append, and nothing ever stood there.
+func (f *follower) passNULs(from, n int64) {
+	if n == 0 || from == 0 && f.cur.beginsWithHole() {
+		return
+	}
+	f.lost(logtail.LostBinary, n, "NUL bytes stood where a line should begin; a crash of the machine leaves them where text was lost")
 }
 
 func (f *follower) lostLong(cut int64) {

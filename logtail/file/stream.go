@@ -202,6 +202,17 @@ func (s *stream) skipHole(b []byte) (n int, err error) {
 	}
 }
 
+// beginsWithHole reports whether the file system has stored nothing at its beginning.
+func (s *stream) beginsWithHole() bool {
+	at, err := s.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return false
+	}
+	hole := dataStart(s.file) > 0
+	_, err = s.file.Seek(at, io.SeekStart)
+	return hole && err == nil
+}
+
 // holds reports whether this is the file of a stored place, or a copy of it.
 func (s *stream) holds(p place) bool {
 	i, err := s.stat()
