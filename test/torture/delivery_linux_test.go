@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -291,6 +292,7 @@ type reaper struct {
 	cfg     agentproc.Config
 	rng     *rand.Rand
 	state   string
+	within  int // of so many operations on files one is the last; 0 is 40
 	atFiles int
 }
 
@@ -308,7 +310,7 @@ func (k *reaper) round() error {
 	}
 	timer := time.NewTimer(time.Duration(k.rng.ExpFloat64() * float64(1500*time.Millisecond)))
 	defer timer.Stop()
-	at := k.rng.IntN(40) // the operation that is its last; many live on
+	at := k.rng.IntN(cmp.Or(k.within, 40)) // the operation that is its last; many live on
 	for n := 0; ; n++ {
 		select {
 		case <-agent.Ended():

@@ -33,11 +33,11 @@ const (
 )
 
 // logrotateOptions are what stands in the configuration of logrotate; the kubelet renames
-// by itself.
+// by itself. No file is removed: of one that is, nobody knows what was in it.
 var logrotateOptions = map[string]string{
-	rotateCreate:     "rotate 8\ncreate 0600",
-	rotateCopy:       "rotate 8\ncopytruncate",
-	rotateCompressed: "rotate 8\ncopytruncate\ncompress\ndelaycompress",
+	rotateCreate:     "rotate 1000\ncreate 0600",
+	rotateCopy:       "rotate 1000\ncopytruncate",
+	rotateCompressed: "rotate 1000\ncopytruncate\ncompress\ndelaycompress",
 }
 
 // TestLogrotate has logrotate itself, and renames as the kubelet makes them, rotate four
@@ -80,7 +80,7 @@ func TestLogrotate(t *testing.T) {
 		group.Go(func() error { return l.rotateOften(ctx) })
 	}
 	k := &reaper{
-		rng: rand.New(rand.NewPCG(seed, 8)), state: state,
+		rng: rand.New(rand.NewPCG(seed, 8)), state: state, within: 400,
 		cfg: agentproc.Config{
 			Binary: binary(t, dir), Dir: dir, Files: files, Endpoint: front.url(), JoinWindow: 50 * time.Millisecond,
 			Env: []string{"PULLCAUSE_SOURCES_POLL=50ms", "PULLCAUSE_INCIDENTS_REPORT=all"},
@@ -299,12 +299,8 @@ func (l *rotatedLog) kubelet(context.Context) error {
 	}
 	slices.Sort(rotated)
 	var plain []string
-	for i, path := range rotated {
-		if i < len(rotated)-8 {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-		} else if !strings.HasSuffix(path, ".gz") {
+	for _, path := range rotated {
+		if !strings.HasSuffix(path, ".gz") {
 			plain = append(plain, path)
 		}
 	}
