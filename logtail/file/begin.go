@@ -187,9 +187,10 @@ func (f *follower) bornAfter(p place) *stream {
 	}
 	named, _ := openStream(f.cfg.Root, f.cfg.Path) //nolint:errcheck // then it proves nothing
 	defer named.close()
-	found = append(found, f.packed()...)
-	slices.SortFunc(found, older)
-	for _, s := range f.older.later(found, named, time.Unix(0, p.hint.written)) {
+	written := time.Unix(0, p.hint.written)
+	later := append(f.older.later(found, named, written), f.packedSince(written)...)
+	slices.SortFunc(later, older)
+	for _, s := range later {
 		o := f.openUnread(s)
 		if o != nil && s.size > 0 && (f.older.known || o.born > p.hint.born) {
 			return o

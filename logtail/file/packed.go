@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -29,6 +30,12 @@ func (f *follower) packed() []sibling {
 	return slices.DeleteFunc(found, func(s sibling) bool {
 		return !unpackable(s.path) || s.isBeingPacked()
 	})
+}
+
+// packedSince lists those that were written to at a time or later. Their own birth tells
+// nothing: gzip makes a new file with the time of the old one.
+func (f *follower) packedSince(written time.Time) []sibling {
+	return slices.DeleteFunc(f.packed(), func(s sibling) bool { return s.mtime.Before(written) })
 }
 
 // noteUnpacked remembers a compressed file that is read, so that it is not counted as lost.

@@ -60,9 +60,9 @@ func (f *follower) successor(id fileID, written time.Time) (next *stream, betwee
 		f.complain(listErr)
 	}
 	f.listed = slices.Clone(found)
-	found = append(found, f.packed()...)
-	slices.SortFunc(found, older)
-	for _, s := range f.older.later(found, named, written) {
+	later := append(f.older.later(found, named, written), f.packedSince(written)...)
+	slices.SortFunc(later, older)
+	for _, s := range later {
 		if s.size == 0 || s.id == id || named != nil && s.id == named.id {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"pullcause/logtail/logtailtest"
 )
@@ -166,4 +167,26 @@ func TestGzippedBetweenTurns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A log that is copied and truncated was made long before what is written to it. That is no
+// clock that was set back: older compressed copies are not read again.
+func TestOldCompressedCopiesAreNotReadAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.write(text(0, 9))
+		r.start(scratch(t))
+		first := logtailtest.CopyTruncate(r.t, r.file)
+		r.gzip(first, true)
+		r.must(os.Rename(first+".gz", r.file+".2.gz"))
+		r.write(text(9, 2))
+		r.turn(3)
+		r.restart()
+		later := time.Now().AddDate(100, 0, 1) // than the bubble's files were made
+		r.must(os.Chtimes(logtailtest.CopyTruncate(r.t, r.file), later, later))
+		r.write(text(11, 2))
+		r.must(os.Chtimes(r.file, later.Add(time.Second), later.Add(time.Second)))
+		r.turn(5)
+		r.expect(lines(0, 13)...)
+		r.expectLosses()
+	})
 }
