@@ -1,24 +1,36 @@
 // Package redact takes credentials out of text before it is stored, shown or
-// sent: userinfo and query values of URLs, Authorization values, tokens with a
-// known shape, values of keys that name a secret, private keys.
+// sent. It is pure and accepts any text: plain, quoted, JSON, XML,
+// percent-encoded, cut off.
 //
-// It is pure and works on any text: plain, Go-quoted at any depth, JSON,
-// percent-encoded, cut off. Digests, image names, hosts, ports and paths stay.
-// Start at [Text]; [URL] is for a string that is known to be a URL. There is
-// one file for each kind of secret (url.go, pairs.go, header.go, tokens.go).
+// Start at [Text]. A text is read as it stands and then once more for each
+// level of escaping (view.go): "\n", "%3D" and "&quot;" are decoded one level
+// at a time, so that a rule only ever sees plain text. [scanner] walks each of
+// these views from left to right and applies the rules:
+//
+//   - name.go, pair.go, value.go: the value behind a name that says token,
+//     password, secret, credential, signature, key or auth goes.
+//   - prose.go: so does the credential in a sentence, "token X has expired".
+//   - header.go: Authorization values of any scheme, cookies, Bearer X.
+//   - userinfo.go: what stands before the @ of a URL or proxy address.
+//   - query.go: query values, except those of a few parameters that explain a
+//     request.
+//   - element.go: XML elements and HTML inputs.
+//   - command.go: arguments of command lines, such as -u bob:X.
+//   - shape.go: tokens with a known prefix, private keys.
+//   - random.go: long random runs that are no digest, path, image or id.
+//
+// What the rules find in any view is replaced in the text (span.go).
 package redact
-
-import "strings"
 
 // Replacement stands where a credential was.
 const Replacement = "REDACTED"
 
-// maxPasses bounds how often a text is looked at again after something was
-// replaced in it. One pass is enough for all but contrived texts.
+// maxPasses bounds how often a text is read again after something was replaced
+// in it. One more pass is enough for all but contrived texts.
 const maxPasses = 8
 
 // Text returns s with every credential replaced by [Replacement]. It takes
-// linear time, allocates nothing when there is nothing to replace, and
+// linear time, allocates nothing where nothing is escaped or found, and
 // Text(Text(s)) == Text(s).
 func Text(s string) string {
 	for range maxPasses {
@@ -31,87 +43,17 @@ func Text(s string) string {
 	return s
 }
 
-// scanner goes through a text once, from left to right.
-type scanner struct {
-	s    string
-	out  strings.Builder
-	done int // s[:done] is in out
-	url  int // end of the URL that the scanner is in
-	at   int // the last @ of that URL, but for those of digests; -1 if there is none
-	// pathAt is that before its query and fragment, if a host follows it.
-	pathAt int
-	pair   int // the last = seen by bareQuery
-}
-
+// pass replaces what the rules find in s at every level of escaping.
 func pass(s string) string {
-	x := scanner{s: s}
-	for i := 0; i < len(s); {
-		if !triggers[s[i]] || neverToken(s, i) {
-			i++
-			continue
+	var x scanner
+	v := view{text: s}
+	for range maxLevels {
+		x.scan(v)
+		next, ok := v.unescape()
+		if !ok {
+			break
 		}
-		i = max(x.look(i), i+1)
+		v = next
 	}
-	if x.done == 0 {
-		return s
-	}
-	x.out.WriteString(s[x.done:])
-	return x.out.String()
-}
-
-// triggers are the bytes at which a secret, or what introduces one, can be
-// recognised. They are chosen to be rare, so that ordinary text is skipped.
-var triggers = [256]bool{
-	':': true, '=': true, '?': true, '@': true, '%': true,
-	'J': true, '_': true, '-': true, '.': true, 'I': true,
-	'B': true, 'b': true,
-}
-
-// look examines the text around a trigger and returns where to go on.
-func (x *scanner) look(i int) int {
-	switch x.s[i] {
-	case ':':
-		if strings.HasPrefix(x.s[i:], "://") {
-			return x.userinfo(i + len("://"))
-		}
-		return x.colonPair(i)
-	case '=':
-		return x.equalsPair(i, i+1)
-	case '?':
-		return x.bareQuery(i + 1)
-	case '@':
-		return x.looseUserinfo(i)
-	case '%':
-		return x.percent(i)
-	case 'B', 'b':
-		return x.scheme(i)
-	default:
-		return x.token(i)
-	}
-}
-
-// replace takes s[start:end] out and returns where to go on.
-func (x *scanner) replace(start, end int) int {
-	start = max(start, x.done)
-	if start >= end || x.s[start:end] == Replacement {
-		return end
-	}
-	x.out.WriteString(x.s[x.done:start])
-	x.out.WriteString(Replacement)
-	x.done = end
-	return end
-}
-
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
-func isWord(c byte) bool   { return isLetter(c) || isDigit(c) }
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
-// startsWord reports whether a word begins at s[i].
-func startsWord(s string, i int) bool { return i == 0 || !isWord(s[i-1]) }
-
-// hasPrefixFold is strings.HasPrefix for an ASCII prefix in lower case.
-func hasPrefixFold(s, lower string) bool {
-	return len(s) >= len(lower) && strings.EqualFold(s[:len(lower)], lower)
+	return x.found.replace(s)
 }

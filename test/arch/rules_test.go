@@ -30,11 +30,12 @@ var mayImport = map[string][]string{
 	"logtail/checkpoint":          {"logtail"},
 	"logtail/logtailtest":         {"logtail"},
 
-	"agent/escape":   {},
-	"agent/redact":   {},
-	"agent/detect":   {"logtail", "agent/redact"},
-	"agent/attempt":  {"logtail", "agent/redact", "agent/detect"},
-	"agent/diagnose": {"logtail", "agent/redact", "agent/detect", "agent/attempt"},
+	"agent/escape":            {},
+	"agent/redact":            {},
+	"agent/redact/redacttest": {},
+	"agent/detect":            {"logtail", "agent/redact"},
+	"agent/attempt":           {"logtail", "agent/redact", "agent/detect"},
+	"agent/diagnose":          {"logtail", "agent/redact", "agent/detect", "agent/attempt"},
 
 	"cri":                   {},
 	"cri/critest":           {"cri"},
@@ -81,7 +82,7 @@ var pureImports = []string{
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
 // neverInBinary are packages that have no place in the program.
-var neverInBinary = []string{"testing", "pullcause/logtail/logtailtest", "pullcause/logtail/journal/journaltest", "pullcause/cri/critest"}
+var neverInBinary = []string{"testing", "pullcause/logtail/logtailtest", "pullcause/logtail/journal/journaltest", "pullcause/cri/critest", "pullcause/agent/redact/redacttest"}
 
 // pkg is what `go list -json` tells of a package.
 type pkg struct {
