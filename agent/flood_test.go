@@ -113,7 +113,8 @@ func TestStormDelaysNoOtherLog(t *testing.T) {
 	_, stop := n.run()
 	defer stop()
 	line := strings.Split(containerdLines, "\n")[2]
-	defer n.flood(n.containerd, func(i int) string { return fmt.Sprintf(line, fmt.Sprintf("v%d", i)) })()
+	stopFlood := n.flood(n.containerd, func(i int) string { return fmt.Sprintf(line, fmt.Sprintf("v%d", i)) })
+	defer stopFlood()
 	time.Sleep(time.Second)
 	n.write(n.kubelet, fmt.Sprintf(kubeletLines, "other"))
 	took, ok := n.arrives("registry.example.com/team/app:other", within)

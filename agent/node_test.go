@@ -101,10 +101,10 @@ func TestLogsBehindAbsoluteLinks(t *testing.T) {
 		}
 	}()
 	r.Wait(t, 2)
-	if err := os.Rename(filepath.Join(root, "data/kubelet/current.log"), filepath.Join(root, "data/kubelet/current.log.1")); err != nil {
+	if err := os.Rename(filepath.Join(root, "data", "kubelet", "current.log"), filepath.Join(root, "data", "kubelet", "current.log.1")); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(root, "data/kubelet/current.log"), pulls("v3")+"\n")
+	write(t, filepath.Join(root, "data", "kubelet", "current.log"), pulls("v3")+"\n")
 	got := slices.Sorted(slices.Values(r.Wait(t, 3)))
 	if want := []string{pulls("v1"), pulls("v2"), pulls("v3")}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q; sources %+v", got, want, s.status())

@@ -128,6 +128,6 @@ func (c elementCodec) Unmarshal(data mem.BufferSlice, v any) error {
 		return c.CodecV2.Unmarshal(data, v)
 	}
 	r := data.Reader()
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // it only gives buffers back
 	return into.decode(r)
 }

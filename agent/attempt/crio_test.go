@@ -158,7 +158,8 @@ func TestCRIO(t *testing.T) {
 				l.line("info", "Pulling image: "+app, "a")
 				l.line("warning", "Timed out on waiting up to 10s for image pull progress updates", "a")
 			},
-			[]string{"stalled crio app:v1"}, 0,
+			[]string{"stalled crio app:v1"},
+			0,
 		},
 		{"a host that failed belongs to its request", func(l *crioLog) {
 			l.line("info", "Pulling image: "+app, "a")

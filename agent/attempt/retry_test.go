@@ -84,14 +84,22 @@ func TestCredentials(t *testing.T) {
 		{"two credentials", newScript().tries(404, 403).podLinesOf("web-0", 404, 403), []string{"404+403 web-0"}},
 		{"three", newScript().tries(404, 403, 401).podLinesOf("web-0", 404, 403, 401), []string{"404+403+401 web-0"}},
 		{"the kubelet does not repeat an error", newScript().tries(404, 404, 403).podLinesOf("web-0", 404, 403), []string{"404+404+403 web-0"}},
-		{"two pods, one after the other", newScript().tries(404, 403).podLinesOf("web-0", 404, 403).tries(404, 403).podLinesOf("web-1", 404, 403),
-			[]string{"404+403 web-0", "404+403 web-1"}},
-		{"two pods, whose lines come later", newScript().tries(404, 403, 404, 403).podLinesOf("web-0", 404, 403).podLinesOf("web-1", 404, 403),
-			[]string{"404+403 web-0", "404+403 web-1"}},
-		{"two pods with one credential each", newScript().tries(404, 403).podLinesOf("web-0", 404).podLinesOf("web-1", 403),
-			[]string{"404 web-0", "403 web-1"}},
-		{"a pull of long before is another attempt", newScript().tries(404).wait(900*time.Millisecond).podLinesOf("web-0", 404).tries(404, 403).podLinesOf("web-1", 404, 403),
-			[]string{"404 web-0", "404+403 web-1"}},
+		{
+			"two pods, one after the other", newScript().tries(404, 403).podLinesOf("web-0", 404, 403).tries(404, 403).podLinesOf("web-1", 404, 403),
+			[]string{"404+403 web-0", "404+403 web-1"},
+		},
+		{
+			"two pods, whose lines come later", newScript().tries(404, 403, 404, 403).podLinesOf("web-0", 404, 403).podLinesOf("web-1", 404, 403),
+			[]string{"404+403 web-0", "404+403 web-1"},
+		},
+		{
+			"two pods with one credential each", newScript().tries(404, 403).podLinesOf("web-0", 404).podLinesOf("web-1", 403),
+			[]string{"404 web-0", "403 web-1"},
+		},
+		{
+			"a pull of long before is another attempt", newScript().tries(404).wait(900*time.Millisecond).podLinesOf("web-0", 404).tries(404, 403).podLinesOf("web-1", 404, 403),
+			[]string{"404 web-0", "404+403 web-1"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string

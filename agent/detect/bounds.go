@@ -152,9 +152,17 @@ func (f *Failure) boundFields(copied bool) {
 		text  *string
 		limit int
 	}{
-		{&f.Leaf, maxError}, {&f.GRPCCode, maxStatus}, {&f.Reference, maxReference}, {&f.Repository, maxReference},
-		{&f.Method, maxStatus}, {&f.URL, maxURL}, {&f.StatusText, maxStatus}, {&f.Lookup, maxName},
-		{&f.Resolver, maxName}, {&f.Peer, maxName}, {&f.Socket, maxName},
+		{&f.Leaf, maxError},
+		{&f.GRPCCode, maxStatus},
+		{&f.Reference, maxReference},
+		{&f.Repository, maxReference},
+		{&f.Method, maxStatus},
+		{&f.URL, maxURL},
+		{&f.StatusText, maxStatus},
+		{&f.Lookup, maxName},
+		{&f.Resolver, maxName},
+		{&f.Peer, maxName},
+		{&f.Socket, maxName},
 	} {
 		*field.text = own(*field.text, field.limit)
 	}

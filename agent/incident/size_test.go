@@ -18,7 +18,7 @@ import (
 
 // long is a text of a length that nobody shares.
 func long(size, i int) string {
-	return (strings.Repeat(fmt.Sprintf("%d says no and explains it at length; <p>\u2028", i), size/40+1))[:size]
+	return strings.Repeat(fmt.Sprintf("%d says no and explains it at length; <p>\u2028", i), size/40+1)[:size]
 }
 
 // outage is the i-th failed attempt, of an image of its own.
@@ -123,7 +123,7 @@ func heap() int {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc) //nolint:gosec // it is far below the limit
+	return int(m.HeapAlloc)
 }
 
 // After everything is gone nothing counts: else the bound would shrink with time.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,7 +61,7 @@ func FuzzReplay(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	first := strings.IndexByte(string(text), '\n') + 1
+	first := bytes.IndexByte(text, '\n') + 1
 	f.Add(text[first:])
 	f.Add([]byte("00000000 ffffffff {}\n"))
 	f.Fuzz(func(t *testing.T, rest []byte) {

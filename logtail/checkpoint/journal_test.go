@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +61,7 @@ func (o *owner) Begin(all bool) {
 	for id := range o.changed {
 		c := Change{ID: id}
 		if text, ok := o.all[id]; ok {
-			c.Value, _ = json.Marshal(entry{id, text}) //nolint:errchkjson // it cannot fail
+			c.Value, _ = json.Marshal(entry{id, text})
 		}
 		o.next = append(o.next, c)
 	}
@@ -91,9 +92,7 @@ func together(positions map[string]logtail.Position, o *owner) map[string]string
 	for source, p := range positions {
 		all["at "+source] = fmt.Sprint(p.Stream, p.Offset)
 	}
-	for id, text := range o.all {
-		all[id] = text
-	}
+	maps.Copy(all, o.all)
 	return all
 }
 
@@ -267,7 +266,7 @@ type faultyFile struct {
 
 func (f *faultyFile) Write(p []byte) (int, error) {
 	if f.d.fail() {
-		n, _ := f.file.Write(p[:len(p)/2]) //nolint:errcheck // it fails in any case
+		n, _ := f.file.Write(p[:len(p)/2])
 		return n, errDisk
 	}
 	return f.file.Write(p)

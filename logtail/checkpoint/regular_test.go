@@ -36,7 +36,7 @@ var oddities = map[string]func(t *testing.T, path string) error{
 // shortDir is a folder with a name short enough for the address of a socket.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "odd")
+	dir, err := os.MkdirTemp("", "odd") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,7 +167,7 @@ func decode(in io.Reader, entries Entries) (state, error) {
 		case "journal":
 			err = dec.Decode(&st.journal)
 		case "positions":
-			err = each(dec, func(p logtail.Position) error { return st.add(p) })
+			err = each(dec, st.add)
 		case "incidents":
 			err = each(dec, func(value json.RawMessage) error { return entries.Set(value) })
 		default:

@@ -136,7 +136,7 @@ func (s *Store) Save(positions map[string]logtail.Position, changes Changes) (sh
 func (s *Store) append(positions map[string]logtail.Position, changes Changes) (shed int, err error) {
 	changes.Begin(false)
 	for some := changes.Next(); err == nil && len(some) > 0; some = changes.Next() {
-		more := 0
+		var more int
 		more, err = s.journal.changes(some)
 		shed += more
 	}

@@ -2,11 +2,11 @@ package file
 
 import (
 	"os"
-	"pullcause/logtail/hostroot"
 	"slices"
 	"strings"
 	"testing"
 
+	"pullcause/logtail/hostroot"
 	"pullcause/logtail/logtailtest"
 )
 

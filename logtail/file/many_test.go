@@ -40,7 +40,7 @@ func TestManyQuietFiles(t *testing.T) {
 		})
 	}
 	deadline := time.Now().Add(20 * time.Second)
-	got := uint64(0)
+	var got uint64
 	for {
 		if got = (heap() - before) / files; got <= each || time.Now().After(deadline) {
 			break
@@ -81,7 +81,7 @@ func TestManyWaitingFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := logtailtest.Start(t, src, &holdingHandler{waiting: waiting, release: release})
-		defer stop()
+		t.Cleanup(stop)
 	}
 	for range files {
 		<-waiting

@@ -2,9 +2,9 @@ package file
 
 import (
 	"os"
-	"pullcause/logtail/hostroot"
 	"testing"
 
+	"pullcause/logtail/hostroot"
 	"pullcause/logtail/logtailtest"
 )
 

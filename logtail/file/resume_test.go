@@ -2,10 +2,10 @@ package file
 
 import (
 	"os"
-	"pullcause/logtail/hostroot"
 	"testing"
 
 	"pullcause/logtail"
+	"pullcause/logtail/hostroot"
 	"pullcause/logtail/logtailtest"
 )
 

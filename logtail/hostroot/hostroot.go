@@ -39,7 +39,7 @@ func New(dir string) Root {
 }
 
 // Path is where a path of the node is seen from here.
-func (r Root) Path(name string) string { return filepath.Join("/", r.dir, filepath.Join("/", name)) }
+func (r Root) Path(name string) string { return filepath.Clean("/" + r.dir + filepath.Clean("/"+name)) }
 
 // below is path from the root on, without a slash before it.
 func (r Root) below(path string) (string, error) {
@@ -117,7 +117,7 @@ func (r Root) Readlink(path string) (string, error) {
 		return r.Path(target), nil
 	}
 	if rel, err := r.below(filepath.Join(filepath.Dir(path), target)); err == nil {
-		return filepath.Join("/", r.dir, rel), nil
+		return filepath.Clean("/" + filepath.Join(r.dir, rel)), nil
 	}
 	return r.Path(target), nil // its ".." end at the root
 }
@@ -130,7 +130,7 @@ func (r Root) walk(rel string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // it was only read
 	return resolveIn(root, rel)
 }
 
@@ -177,7 +177,7 @@ func (r Root) openWalked(rel string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // it was only read
 	if rel, err = resolveIn(root, rel); err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (r Root) statWalked(rel string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // it was only read
 	if rel, err = resolveIn(root, rel); err != nil {
 		return nil, err
 	}

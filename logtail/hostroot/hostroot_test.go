@@ -15,7 +15,7 @@ func host(t *testing.T, links map[string]string) Root {
 	top := t.TempDir()
 	dir := filepath.Join(top, "host")
 	files := map[string]string{
-		filepath.Join(dir, "data/log"): "node", filepath.Join(dir, "etc/passwd"): "node", filepath.Join(top, "secret"): "outside",
+		filepath.Join(dir, "data", "log"): "node", filepath.Join(dir, "etc", "passwd"): "node", filepath.Join(top, "secret"): "outside",
 	}
 	for name, text := range files {
 		must(t, os.MkdirAll(filepath.Dir(name), 0o755))

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"pullcause/logtail/hostroot"
 	"runtime"
 	"strings"
 	"syscall"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pullcause/logtail/hostroot"
 )
 
 // live makes a path whose directories are watched.

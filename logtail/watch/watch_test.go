@@ -4,10 +4,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"pullcause/logtail/hostroot"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"pullcause/logtail/hostroot"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

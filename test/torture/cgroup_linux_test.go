@@ -33,7 +33,7 @@ func newMemoryGroup(t *testing.T, limit int64) *memoryGroup {
 		g.folder, g.v2 = fmt.Sprintf("/sys/fs/cgroup/pullcause-test-%d", os.Getpid()), true
 		files = map[string]string{"memory.max": strconv.FormatInt(limit, 10), "memory.swap.max": "0"}
 		// It fails where it is on already, or this is no root of a hierarchy; memory.max tells.
-		_ = os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory"), 0o644) //nolint:errcheck
+		_ = os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory"), 0o644)
 	}
 	err := os.Mkdir(g.folder, 0o755)
 	for name, value := range files {
@@ -46,7 +46,7 @@ func newMemoryGroup(t *testing.T, limit int64) *memoryGroup {
 		}
 	}
 	if err != nil {
-		_ = os.Remove(g.folder) //nolint:errcheck // it may not be there
+		_ = os.Remove(g.folder) // it may not be there
 		t.Logf("no memory cgroup: %v; judging by VmHWM", err)
 		return nil
 	}

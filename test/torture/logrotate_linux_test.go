@@ -201,7 +201,8 @@ func newRotatedLog(dir, way, program string, rng *rand.Rand) (*rotatedLog, error
 	if err := os.WriteFile(l.configFile(), []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	return l, l.reopen()
+	err := l.reopen()
+	return l, err
 }
 
 func (l *rotatedLog) configFile() string { return l.dir + ".conf" }

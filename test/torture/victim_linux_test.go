@@ -39,7 +39,7 @@ type victim struct {
 
 func newVictim(t *testing.T, a attack, program string, group *memoryGroup) *victim {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "attack")
+	dir, err := os.MkdirTemp("", "attack") //nolint:usetesting // the address of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func anonymous(agent *agentproc.Process) (bytes int64) {
 		return 0 // it has ended
 	}
 	if _, rest, ok := strings.Cut(string(status), "RssAnon:"); ok {
-		_, _ = fmt.Sscan(rest, &bytes) //nolint:errcheck // 0 of a kernel that does not tell
+		_, _ = fmt.Sscan(rest, &bytes) // 0 where the kernel does not report it
 	}
 	return bytes << 10
 }

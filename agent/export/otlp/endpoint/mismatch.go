@@ -51,7 +51,7 @@ const (
 func (e *Endpoint) mismatchHTTP(ctx context.Context, err error, proxied bool) error {
 	text := err.Error()
 	has := func(words string) bool { return strings.Contains(text, words) }
-	advice := ""
+	var advice string
 	switch {
 	case has("server gave HTTP response to HTTPS client"), has("first record does not look like a TLS handshake"):
 		advice = adviceNoTLS
@@ -83,7 +83,7 @@ func wantsTLS(resp *http.Response) error {
 	begin, _ := io.ReadAll(io.LimitReader(resp.Body, enough)) //nolint:errcheck // the next to read gets the error
 	for _, words := range []string{"HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled"} {
 		if bytes.Contains(begin, []byte(words)) {
-			resp.Body.Close() //nolint:errcheck // it is not wanted
+			resp.Body.Close()
 			return &MismatchError{Advice: adviceTLS, Err: fmt.Errorf("%s: %s", resp.Status, bytes.TrimSpace(begin))}
 		}
 	}
@@ -107,7 +107,7 @@ func (e *Endpoint) mismatchGRPC(ctx context.Context, err error) error {
 		return err
 	}
 	has := func(words string) bool { return strings.Contains(s.Message(), words) }
-	advice := ""
+	var advice string
 	switch {
 	case has("first record does not look like a TLS handshake"):
 		advice = adviceNoTLS
