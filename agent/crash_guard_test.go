@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,7 +61,6 @@ func TestCrashingAgent(t *testing.T) {
 	}
 	a.before = func(rec logtail.Record) {
 		if bytes.Contains(rec.Body, []byte(fatal)) && (dies == "always" || len(rec.Body) > maxUnguarded) {
-			//nolint:errcheck // it does not return
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
@@ -134,10 +134,8 @@ func await(t *testing.T, receiver *otlptest.Receiver, of string, what func(otlpt
 		if err != nil {
 			t.Fatalf("no record of %s: %v", of, err)
 		}
-		for _, r := range records {
-			if what(r) {
-				return
-			}
+		if slices.ContainsFunc(records, what) {
+			return
 		}
 		n = max(n, len(records))
 	}
@@ -155,7 +153,7 @@ func crashingAgent(t *testing.T, dir, receiver, dies string) *exec.Cmd {
 
 func killed(err error) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
-	return ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL //nolint:errcheck // on Unix it is one
+	return ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
 }
 
 // kill ends an agent that must be alive after a moment.

@@ -16,18 +16,18 @@ func (x *scanner) element(i int) int {
 		return max(end, i+1)
 	}
 	name := s[start:end]
-	close := end
-	for close < len(s) && close-end < 4*maxStruct && s[close] != '>' && s[close] != '<' {
-		close++
+	tagEnd := end
+	for tagEnd < len(s) && tagEnd-end < 4*maxStruct && s[tagEnd] != '>' && s[tagEnd] != '<' {
+		tagEnd++
 	}
 	if strings.EqualFold(name, "input") || strings.EqualFold(name, "meta") || strings.EqualFold(name, "param") {
-		x.attribute(end, close, strings.EqualFold(name, "input"))
-		return close
+		x.attribute(end, tagEnd, strings.EqualFold(name, "input"))
+		return tagEnd
 	}
-	if close == len(s) || s[close] != '>' || !namesSecretElement(name) {
+	if tagEnd == len(s) || s[tagEnd] != '>' || !namesSecretElement(name) {
 		return end
 	}
-	stop := close + 1
+	stop := tagEnd + 1
 	if strings.HasPrefix(s[stop:], "<![CDATA[") {
 		stop += len("<![CDATA[")
 	}

@@ -102,7 +102,7 @@ var words = func() map[string]bool {
 		permission_denied access_denied unauthorized_client invalid_request invalid_client invalid_scope server_error pull-secret
 		crypto base64 illegal connectex ocisign cosign notary sigstore oci oauth oauth2 password passwords anonymous identity subject`
 	m := map[string]bool{}
-	for _, w := range strings.Fields(list) {
+	for w := range strings.FieldsSeq(list) {
 		m[w] = true
 	}
 	return m

@@ -13,12 +13,18 @@ type shape struct {
 // listed only where the body may be of hexadecimal or short (see random.go).
 var shapes = [128][]shape{
 	'A': {
-		{"AKIA", 12, isUpperOrDigit}, {"ASIA", 12, isUpperOrDigit}, {"ABIA", 12, isUpperOrDigit}, {"ACCA", 12, isUpperOrDigit},
-		{"AROA", 12, isUpperOrDigit}, {"AIDA", 12, isUpperOrDigit}, {"AGPA", 12, isUpperOrDigit}, {"ANPA", 12, isUpperOrDigit}, // AWS
-		{"AIza", 28, isBase64URL}, // Google
-		{"AKID", 20, isWord},      // Tencent
-		{"AKCp", 16, isWord},      // Artifactory
-		{"ATATT3", 16, isBase64},  // Atlassian
+		{"AKIA", 12, isUpperOrDigit},
+		{"ASIA", 12, isUpperOrDigit},
+		{"ABIA", 12, isUpperOrDigit},
+		{"ACCA", 12, isUpperOrDigit},
+		{"AROA", 12, isUpperOrDigit},
+		{"AIDA", 12, isUpperOrDigit},
+		{"AGPA", 12, isUpperOrDigit},
+		{"ANPA", 12, isUpperOrDigit}, // AWS
+		{"AIza", 28, isBase64URL},    // Google
+		{"AKID", 20, isWord},         // Tencent
+		{"AKCp", 16, isWord},         // Artifactory
+		{"ATATT3", 16, isBase64},     // Atlassian
 		{"ATCTT3", 16, isBase64},
 		{"ATBB", 16, isBase64},
 		{"AGE-SECRET-KEY-1", 16, isUpperOrDigit},
@@ -39,12 +45,27 @@ var shapes = [128][]shape{
 		{"ewog", 12, isBase64}, {"ewoJ", 12, isBase64}, {"ew0K", 12, isBase64}, {"ewkK", 12, isBase64},
 	},
 	'g': {
-		{"ghp_", 10, isWord}, {"gho_", 10, isWord}, {"ghu_", 10, isWord}, {"ghs_", 10, isWord}, {"ghr_", 10, isWord},
+		{"ghp_", 10, isWord},
+		{"gho_", 10, isWord},
+		{"ghu_", 10, isWord},
+		{"ghs_", 10, isWord},
+		{"ghr_", 10, isWord},
 		{"github_pat_", 10, isBase64URL}, // GitHub
-		{"glpat-", 8, isDotted}, {"gldt-", 8, isDotted}, {"glrt-", 8, isDotted}, {"glrtr-", 8, isDotted}, {"glcbt-", 8, isDotted},
-		{"glptt-", 8, isDotted}, {"glft-", 8, isDotted}, {"glsoat-", 8, isDotted}, {"gloas-", 8, isDotted}, {"glagent-", 8, isDotted},
-		{"glimt-", 8, isDotted}, {"glffct-", 8, isDotted}, {"glwt-", 8, isDotted}, // GitLab
-		{"glc_", 16, isBase64}, {"glsa_", 16, isBase64URL}, // Grafana
+		{"glpat-", 8, isDotted},
+		{"gldt-", 8, isDotted},
+		{"glrt-", 8, isDotted},
+		{"glrtr-", 8, isDotted},
+		{"glcbt-", 8, isDotted},
+		{"glptt-", 8, isDotted},
+		{"glft-", 8, isDotted},
+		{"glsoat-", 8, isDotted},
+		{"gloas-", 8, isDotted},
+		{"glagent-", 8, isDotted},
+		{"glimt-", 8, isDotted},
+		{"glffct-", 8, isDotted},
+		{"glwt-", 8, isDotted}, // GitLab
+		{"glc_", 16, isBase64},
+		{"glsa_", 16, isBase64URL}, // Grafana
 	},
 	'h': {{"hf_", 30, isWord}, {"hvs.", 16, isBase64URL}, {"hvb.", 16, isBase64URL}, {"hvr.", 16, isBase64URL}},
 	'l': {{"lin_api_", 16, isWord}},
@@ -54,14 +75,26 @@ var shapes = [128][]shape{
 	'r': {{"rubygems_", 16, isWord}, {"reftkn:", 16, isTokenByte}},
 	's': {
 		{"sha256~", 16, isBase64URL}, // OpenShift
-		{"sk-", 20, isBase64URL}, {"sk_live_", 10, isWord}, {"sk_test_", 10, isWord}, {"shpat_", 16, isWord}, {"sntrys_", 16, isBase64},
-		{"squ_", 20, isWord}, {"sqp_", 20, isWord}, {"sq0atp-", 16, isBase64URL},
+		{"sk-", 20, isBase64URL},
+		{"sk_live_", 10, isWord},
+		{"sk_test_", 10, isWord},
+		{"shpat_", 16, isWord},
+		{"sntrys_", 16, isBase64},
+		{"squ_", 20, isWord},
+		{"sqp_", 20, isWord},
+		{"sq0atp-", 16, isBase64URL},
 	},
 	't': {{"tskey-", 12, isBase64URL}},
 	'w': {{"whsec_", 16, isBase64}},
 	'x': {
-		{"xoxa-", 8, isBase64URL}, {"xoxb-", 8, isBase64URL}, {"xoxe-", 8, isBase64URL}, {"xoxp-", 8, isBase64URL},
-		{"xoxr-", 8, isBase64URL}, {"xoxs-", 8, isBase64URL}, {"xapp-", 8, isBase64URL}, {"xoxe.", 8, isDotted}, // Slack
+		{"xoxa-", 8, isBase64URL},
+		{"xoxb-", 8, isBase64URL},
+		{"xoxe-", 8, isBase64URL},
+		{"xoxp-", 8, isBase64URL},
+		{"xoxr-", 8, isBase64URL},
+		{"xoxs-", 8, isBase64URL},
+		{"xapp-", 8, isBase64URL},
+		{"xoxe.", 8, isDotted}, // Slack
 	},
 	'y': {{"ya29.", 10, isDotted}}, // Google OAuth
 }

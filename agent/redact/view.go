@@ -128,7 +128,7 @@ func fixedHex(s string, digits int) (r rune, n int) {
 }
 
 func hexRune(digits string) rune {
-	n, _ := strconv.ParseUint(digits, 16, 32) // all digits were tested
+	n, _ := strconv.ParseUint(digits, 16, 32) //nolint:errcheck // all digits were tested
 	if n >= utf8.RuneSelf && len(digits) == 2 || n >= 0xd800 && n < 0xe000 {
 		return '_' // a part of a longer character: none of the rules needs it
 	}
