@@ -62,7 +62,7 @@ func (e *Endpoint) mismatchHTTP(ctx context.Context, err error, proxied bool) er
 		advice = adviceTLS
 	case has(`malformed HTTP response "\x00\x00`): // the SETTINGS of HTTP/2
 		advice = adviceGRPC
-	case has("malformed HTTP"):
+	case has("malformed HTTP"), has("readLoopPeekFailLocked: %!w(<nil>)"): // the latter where the server speaks first
 		advice = adviceNoHTTP
 	case (errors.Is(err, io.EOF) || has("connection reset")) && !proxied && e.speaksTLS(ctx):
 		advice = adviceTLS
