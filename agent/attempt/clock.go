@@ -139,7 +139,7 @@ func (j *Joiner) withYear(s *detect.Signal, now time.Time) {
 	}
 }
 
-// corrected is the time of a line by the runtime's clock, as far as that is known.
+// corrected is the time of a line by the runtime's clock, or its own time while the offset is unknown.
 func (j *Joiner) corrected(s detect.Signal) time.Time {
 	if c := j.clocks[s.Pos.Source]; c != nil && c.known && !fromRuntime(s) {
 		return s.Time.Add(c.offset)
@@ -147,8 +147,8 @@ func (j *Joiner) corrected(s detect.Signal) time.Time {
 	return s.Time
 }
 
-// sampleClock learns from an attempt of which the runtime has told the end and the
-// kubelet has written its first line.
+// sampleClock takes the offset between the runtime's last line of an attempt and the
+// kubelet's first.
 func (j *Joiner) sampleClock(source string, runtime, kubelet time.Time) {
 	if runtime.IsZero() || kubelet.IsZero() {
 		return
@@ -170,7 +170,7 @@ func near(a, b time.Time) bool {
 }
 
 // sameError finds the only pull that ended in the same error as a line tells, where the
-// other program has not told of the end yet and both were read as they were written. Then
+// other program has not logged the end yet and both were read as they were written. Then
 // their clocks differ by minutes: it joins them if that offset is not known yet, and
 // learns it in any case. nil if there is none, or more than one.
 func (j *Joiner) sameError(s detect.Signal) *pull {
@@ -202,7 +202,7 @@ func (j *Joiner) sameError(s detect.Signal) *pull {
 	return found
 }
 
-// lacksWordOf reports whether only the other one of runtime and kubelet has told of the
+// lacksWordOf reports whether only the other one of runtime and kubelet has logged the
 // end so far.
 func (p *pull) lacksWordOf(s detect.Signal) bool {
 	if fromRuntime(s) {

@@ -104,7 +104,7 @@ func (j *Joiner) Deadline() (at time.Time, ok bool) {
 }
 
 // Forgotten is the number of pulls that began and were given up because
-// nothing told of their end.
+// no line reported their end.
 func (j *Joiner) Forgotten() int64 { return j.forgotten }
 
 // bound keeps the number of open pulls within MaxOpen, and the queue free of

@@ -1,6 +1,6 @@
 package attempt
 
-// measure works out how long a pull took, unless the runtime told: from the times in its
+// measure works out how long a pull took, unless the runtime logged it: from the times in its
 // lines if they are plausible, else from when these were read. A clock that is set
 // meanwhile must not add a day to the durations. Without the line about the beginning
 // nothing is known.
@@ -25,6 +25,6 @@ func (j *Joiner) measure(p *pull) {
 	}
 }
 
-// Implausible is the number of pulls of which it is unknown how long they took, because the
+// Implausible is the number of pulls without a duration, because the
 // times of their lines contradict each other.
 func (j *Joiner) Implausible() int64 { return j.implausible }

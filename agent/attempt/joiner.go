@@ -20,7 +20,7 @@ type Config struct {
 	// Forget is after how long a pull that never ended is given up.
 	Forget time.Duration
 	// MaxOpen bounds the attempts that are being joined; beyond it the oldest
-	// is completed early, or forgotten if nothing told of its end.
+	// is completed early, or forgotten if no line reported its end.
 	MaxOpen int
 }
 

@@ -110,7 +110,7 @@ func (p *pull) mayHaveFailedAs(s detect.Signal) bool {
 	return p.a.Failure == nil || sameLeaf(p.a.Failure.Leaf, s)
 }
 
-// sameLeaf compares errors as far as both are known.
+// sameLeaf compares errors; an unknown one equals any other.
 func sameLeaf(leaf string, s detect.Signal) bool {
 	return leaf == "" || s.Failure == nil || s.Failure.Leaf == "" || s.Failure.Leaf == leaf
 }
@@ -125,8 +125,8 @@ func (j *Joiner) absorbBeginning(p *pull, s detect.Signal) {
 	j.absorb(p, begun)
 }
 
-// absorbOwn gives to a pull, of which only the kubelet will have told the end, what the
-// runtime wrote when it began, if that was read later.
+// absorbOwn adds the runtime's first lines to a pull whose end only the kubelet logged, if
+// they were read later.
 func (j *Joiner) absorbOwn(p *pull) {
 	if p.runtime || p.began || p.source == "" || p.a.BackOff {
 		return
@@ -194,7 +194,7 @@ func (j *Joiner) mayBeOf(p *pull, s detect.Signal) bool {
 
 // endedAt finds the attempt that a kubelet line speaks of among those that are as close as
 // that. Of several for one image it takes the one that this container already belongs to,
-// else the first that belongs to nobody: the kubelet writes its lines in the order in
+// else the first that is unclaimed: the kubelet writes its lines in the order in
 // which the pulls ended.
 func (j *Joiner) endedAt(pulls []*pull, s detect.Signal, c closeness) *pull {
 	var free *pull

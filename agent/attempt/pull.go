@@ -34,7 +34,7 @@ type pull struct {
 	gone bool
 	// place is where it is among those in flight, nil if it is not.
 	place *list.Element
-	// hosts are those that failed while it was alone in flight and that nobody has claimed.
+	// hosts are those that failed while it was alone in flight and are still unclaimed.
 	hosts []*unclaimedHost
 	uid   string // while it is in flight, once it was asked for
 	// request is the id of CRI-O's request, empty if unknown.
@@ -46,7 +46,7 @@ type pull struct {
 type heard struct {
 	// runtime is set once the runtime has told of the end.
 	runtime bool
-	// source is the kubelet's log that told of the end first, empty if none has.
+	// source is the kubelet's log that logged the end first, empty if none has.
 	source string
 	// podLines counts the kubelet's lines that name a pod; see lastWord.
 	podLines int

@@ -81,9 +81,9 @@ func (r *requests) finish(id string) {
 	r.finished = append(r.finished, id)
 }
 
-// addToRequest handles what the id of its request alone tells of a line: the image, the
-// pull that a host failed for, and whether the line repeats what is known. It reports
-// whether the line is dealt with.
+// addToRequest uses the id of a line's request: it fills in the image, adds a failed host to
+// the pull of the request, and drops what repeats a known failure. It reports whether the
+// line needs no further handling.
 func (j *Joiner) addToRequest(s *detect.Signal) (done bool) {
 	q := j.requests.of(*s)
 	if q == nil {

@@ -28,7 +28,7 @@ type unclaimedHosts struct {
 
 // hostKey is what a pull and the outcome at one of its hosts have in common: the registry
 // and the last part of the repository. The registry is empty for a token request, which
-// names no registry, and name where the line tells of no URL.
+// names no registry, and name where the line has no URL.
 type hostKey struct{ registry, name string }
 
 type unclaimedHost struct {
@@ -93,7 +93,7 @@ func (h *unclaimedHost) keys() []hostKey {
 	return nil
 }
 
-// scopeKeys reads "repository:team/app:pull", of which there may be several.
+// scopeKeys reads one or more scopes such as "repository:team/app:pull".
 func scopeKeys(scope string) (keys []hostKey) {
 	const maxScopes = 4
 	for one := range strings.FieldsSeq(scope) {
