@@ -122,8 +122,8 @@ func checkStall(t *testing.T, e otlptest.Record, began time.Time, stallAfter tim
 	took := e.Received.Sub(began)
 	switch detail := text(e, export.CauseDetailKey); {
 	case strings.Contains(text(e, export.ImageRefKey), "stuck"):
-		// the layer began up to a second after the pull
-		if detail != "no_progress" || bytes != 3<<20 || took < stallAfter || took > stallAfter+6*time.Second {
+		// The layer begins up to a second after the pull, looks are 5 s apart, and the machine may be busy.
+		if detail != "no_progress" || bytes != 3<<20 || took < stallAfter || took > stallAfter+10*time.Second {
 			t.Errorf("stuck: got %s with %d bytes after %s", detail, bytes, took)
 		}
 	default:

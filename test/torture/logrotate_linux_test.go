@@ -184,7 +184,8 @@ type stretch struct{ begin, end time.Time }
 // rotatedLog is a log, its writer, and what rotates it.
 type rotatedLog struct {
 	way, path, program, dir string
-	rng                     *rand.Rand
+	rng                     *rand.Rand // of the rotations
+	writes                  *rand.Rand // of the writer, which is another goroutine
 
 	mu        sync.Mutex
 	file      *os.File
@@ -193,7 +194,7 @@ type rotatedLog struct {
 }
 
 func newRotatedLog(dir, way, program string, rng *rand.Rand) (*rotatedLog, error) {
-	l := &rotatedLog{way: way, dir: dir, path: filepath.Join(dir, "node.log"), program: program, rng: rng}
+	l := &rotatedLog{way: way, dir: dir, path: filepath.Join(dir, "node.log"), program: program, rng: rng, writes: rand.New(rand.NewPCG(rng.Uint64(), 1))}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -224,14 +225,13 @@ func (l *rotatedLog) reopen() error {
 
 // write writes noise and failed pulls until ctx ends.
 func (l *rotatedLog) write(ctx context.Context) error {
-	rng := rand.New(rand.NewPCG(l.rng.Uint64(), 1))
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Duration(rng.ExpFloat64() * float64(150*time.Millisecond))):
+		case <-time.After(time.Duration(l.writes.ExpFloat64() * float64(150*time.Millisecond))):
 		}
-		if err := l.writeOne(n, rng.IntN(30)); err != nil {
+		if err := l.writeOne(n, l.writes.IntN(30)); err != nil {
 			return err
 		}
 	}
