@@ -70,14 +70,9 @@ func TestLogrotate(t *testing.T) {
 		}
 		logs = append(logs, l)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var group errgroup.Group
-	group.Go(func() error { return front.comeAndGo(ctx) })
 	var files []string
 	for _, l := range logs {
 		files = append(files, l.path)
-		group.Go(func() error { return l.write(ctx) })
-		group.Go(func() error { return l.rotateOften(ctx) })
 	}
 	k := &reaper{
 		rng: rand.New(rand.NewPCG(seed, 8)), state: state, within: 400,
@@ -85,6 +80,14 @@ func TestLogrotate(t *testing.T) {
 			Binary: binary(t, dir), Dir: dir, Files: files, Endpoint: front.url(), JoinWindow: 50 * time.Millisecond,
 			Env: []string{"PULLCAUSE_SOURCES_POLL=50ms", "PULLCAUSE_INCIDENTS_REPORT=all"},
 		},
+	}
+	firstRun(t, k.cfg, logs, fate)
+	ctx, cancel := context.WithCancel(t.Context())
+	var group errgroup.Group
+	group.Go(func() error { return front.comeAndGo(ctx) })
+	for _, l := range logs {
+		group.Go(func() error { return l.write(ctx) })
+		group.Go(func() error { return l.rotateOften(ctx) })
 	}
 	for range rounds {
 		if err := k.round(); err != nil {
@@ -128,6 +131,28 @@ func killRounds(t *testing.T) int {
 		t.Fatalf("%s: %v", roundsEnv, err)
 	}
 	return rounds
+}
+
+// firstRun has an agent read each log once and store how far it came. Before that it cannot
+// know that a log was rotated: at its first start it looks back in the log itself only.
+func firstRun(t *testing.T, cfg agentproc.Config, logs []*rotatedLog, fate *fate) {
+	t.Helper()
+	agent, err := agentproc.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range logs {
+		if err := l.writeOne(-1, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(time.Minute)
+	for fate.arrived() < len(logs) && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := agent.Stop(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // waitQuiet waits until nothing new has arrived for a while.
