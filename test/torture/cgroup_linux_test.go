@@ -24,7 +24,7 @@ type memoryGroup struct {
 func newMemoryGroup(t *testing.T, limit int64) *memoryGroup {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Log("no memory cgroup: it takes root; judging by VmHWM")
+		t.Log("no memory cgroup: it takes root; judging by RssAnon")
 		return nil
 	}
 	g := &memoryGroup{folder: fmt.Sprintf("/sys/fs/cgroup/memory/pullcause-test-%d", os.Getpid())}
@@ -47,7 +47,7 @@ func newMemoryGroup(t *testing.T, limit int64) *memoryGroup {
 	}
 	if err != nil {
 		_ = os.Remove(g.folder) // it may not be there
-		t.Logf("no memory cgroup: %v; judging by VmHWM", err)
+		t.Logf("no memory cgroup: %v; judging by RssAnon", err)
 		return nil
 	}
 	t.Cleanup(func() {

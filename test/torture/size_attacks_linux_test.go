@@ -21,6 +21,9 @@ const (
 	attackOnlyEnv = "PULLCAUSE_TORTURE_ONLY"
 	// memoryLimit is what the agent may take, however it is attacked.
 	memoryLimit = 64 << 20
+	// anonymousLimit stands for it where no cgroup can be made, and so no kernel takes back
+	// the pages of the program itself: it leaves 12 MiB for those that are in use.
+	anonymousLimit = 52 << 20
 )
 
 // attack makes the agent read, hold or answer more than any node does.

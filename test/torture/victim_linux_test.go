@@ -279,8 +279,8 @@ func (v *victim) look(agent *agentproc.Process) bool {
 		return false
 	}
 	v.peak = max(v.peak, peak)
-	if v.group == nil && peak > memoryLimit {
-		v.t.Errorf("resident memory: got %d KiB at its peak, want at most %d", peak>>10, memoryLimit>>10)
+	if v.group == nil && v.anonymous > anonymousLimit {
+		v.t.Errorf("resident memory that is not of a file: got %d KiB at its peak, want at most %d", v.anonymous>>10, anonymousLimit>>10)
 	}
 	for reason, n := range v.losses(agent) {
 		v.lost[reason] += n
