@@ -79,10 +79,28 @@ func newStation(t *testing.T, size string) *station {
 }
 
 // remount changes the file system of the state.
-func (s *station) remount(flags uintptr, options string) {
+// resize gives the disk of the state another size.
+func (s *station) resize(size string) {
 	s.t.Helper()
-	if err := unix.Mount("tmpfs", filepath.Join(s.cfg.Dir, "state"), "tmpfs", unix.MS_REMOUNT|flags, options); err != nil {
+	if err := unix.Mount("tmpfs", filepath.Join(s.cfg.Dir, "state"), "tmpfs", unix.MS_REMOUNT, "size="+size); err != nil {
 		s.t.Fatalf("remount: %v", err)
+	}
+}
+
+// coverReadOnly mounts a read-only disk over that of the state until uncover is called. The
+// kernel does not make a disk read-only while a file on it is open for writing, as the
+// journal of the state is.
+func (s *station) coverReadOnly() (uncover func()) {
+	s.t.Helper()
+	state := filepath.Join(s.cfg.Dir, "state")
+	if err := unix.Mount("tmpfs", state, "tmpfs", unix.MS_RDONLY, ""); err != nil {
+		s.t.Fatalf("mount: %v", err)
+	}
+	return func() {
+		s.t.Helper()
+		if err := unix.Unmount(state, unix.MNT_DETACH); err != nil {
+			s.t.Fatalf("umount: %v", err)
+		}
 	}
 }
 
@@ -159,10 +177,11 @@ func TestDiskFull(t *testing.T) {
 	s.until("the disk to be full", func() bool {
 		return strings.Contains(logOf(s), "no space left on device")
 	})
-	s.remount(unix.MS_RDONLY, "size=128k")
+	uncover := s.coverReadOnly()
 	s.fail(50)
 	time.Sleep(2 * time.Second)
-	s.remount(0, "size=16m")
+	uncover()
+	s.resize("16m")
 	s.until("records to be stored again", func() bool { return strings.Contains(logOf(s), "stored again") })
 	s.fail(50)
 	s.until("all of them on disk", func() bool { return s.metric("pullcause_spool_bytes") > 300*1000 })

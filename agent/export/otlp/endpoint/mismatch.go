@@ -62,7 +62,9 @@ func (e *Endpoint) mismatchHTTP(ctx context.Context, err error, proxied bool) er
 		advice = adviceTLS
 	case has(`malformed HTTP response "\x00\x00`): // the SETTINGS of HTTP/2
 		advice = adviceGRPC
-	case has("malformed HTTP"), has("readLoopPeekFailLocked: %!w(<nil>)"): // the latter where the server speaks first
+	case has("readLoopPeekFailLocked: %!w(<nil>)") && !proxied && e.greetsHTTP2(ctx): // the server spoke first
+		advice = adviceGRPC
+	case has("malformed HTTP"), has("readLoopPeekFailLocked: %!w(<nil>)"):
 		advice = adviceNoHTTP
 	case (errors.Is(err, io.EOF) || has("connection reset")) && !proxied && e.speaksTLS(ctx):
 		advice = adviceTLS
@@ -184,6 +186,25 @@ func (e *Endpoint) speaksTLS(ctx context.Context) bool {
 	defer conn.Close()
 	e.probe.speaks = handshakes(ctx, conn, e.url.Hostname())
 	return e.probe.speaks
+}
+
+// greetsHTTP2 reports whether a server sends the SETTINGS of HTTP/2 (RFC 9113 section 6.5)
+// before it is asked anything. Go's client only logs what it got then.
+func (e *Endpoint) greetsHTTP2(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := e.dial.DialContext(ctx, "tcp", e.hostPort())
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetReadDeadline(deadline) //nolint:errcheck // then the read fails
+	}
+	const settings = 4 // the type of the frame, behind its length
+	var head [4]byte
+	_, err = io.ReadFull(conn, head[:])
+	return err == nil && head[0] == 0 && head[3] == settings
 }
 
 // handshakes reports whether the peer answers a TLS handshake, be it with an alert.
