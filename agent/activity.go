@@ -19,8 +19,8 @@ func (a *activity) wait(wait func()) {
 	a.waiting.Store(false)
 }
 
-// progressed is when the source made progress last, as far as it was up to the source: one
-// that waits is well, and a restart would not help it.
+// progressed is when the source made progress last. A source that waits for room counts as
+// making progress: a restart would not help it.
 func (a *activity) progressed(now time.Time) time.Time {
 	if a.waiting.Load() {
 		return now

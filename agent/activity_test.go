@@ -53,7 +53,7 @@ func TestWaitingSourceIsNotStuck(t *testing.T) {
 		cfg, log := Default(), slog.New(slog.DiscardHandler)
 		p := newPipeline(cfg, Node{}, nil, nil, log)
 		for range maxWaiting {
-			p.waiting.push(enrichItem{attempt: &attempt.Attempt{}}) // nobody takes them
+			p.waiting.push(enrichItem{attempt: &attempt.Attempt{}}) // gather does not run
 		}
 		s := newSources(cfg, Node{}, nil, log)
 		ctx, stop := context.WithCancel(t.Context())

@@ -18,7 +18,7 @@ import (
 )
 
 // syncPodLine is what kubelet v1.37.2 (pkg/kubelet/pod_workers.go) prints about a pod
-// with many containers none of which could be pulled.
+// whose containers all lack their image.
 func syncPodLine(pod string, containers, errorBytes int) string {
 	pad := strings.Repeat("x", errorBytes)
 	var all []string
@@ -71,7 +71,7 @@ func burstAgent(t *testing.T, r *slowReceiver) (*pipeline, *handler) {
 	return p, h
 }
 
-// Lines that tell of many failures each must not push records out of the queue: a healthy
+// Lines that report many failures each must not push records out of the queue: a healthy
 // receiver gets them all, and the queue stays small.
 func TestBurstOfFailuresInFewLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,5 +82,5 @@ func readable(sources []logtail.Status, looked bool) (ok bool, why string) {
 	return false, strings.Join(reasons, "; ")
 }
 
-// maxReasons bounds the logs of which it is said why they cannot be read.
+// maxReasons bounds the logs in the message that names why each cannot be read.
 const maxReasons = 10

@@ -40,7 +40,7 @@ func (p *pipeline) podGone(s detect.Signal, now time.Time) {
 }
 
 // gather completes attempts with their facts and reports them, one after the other, until
-// ctx ends. One line may tell of hundreds of failures, so it waits for room in the exporter
+// ctx ends. One line may report hundreds of failures, so it waits for room in the exporter
 // before each.
 func (p *pipeline) gather(ctx context.Context) error {
 	for {

@@ -9,7 +9,7 @@ import (
 	"pullcause/agent/detect"
 )
 
-// What a pull costs does not depend on what else is remembered: hosts that nobody claimed,
+// What a pull costs does not depend on what else is remembered: unclaimed hosts,
 // credential problems, pulls in flight.
 func TestCostOfOnePull(t *testing.T) {
 	allocations := func(remembered int) float64 {
@@ -58,8 +58,8 @@ func BenchmarkPullAmongUnclaimedHosts(b *testing.B) {
 	}
 }
 
-// Of two pulls of one image each claims the outcome at a mirror, in their order; what is
-// long past is nobody's.
+// Of two pulls of one image each claims the outcome at a mirror, in their order; an
+// old outcome is claimed by neither.
 func TestUnclaimedHosts(t *testing.T) {
 	const scope = "https://auth.example/token?scope=repository:team/app:pull&service=r"
 	mirror := "https://mirror-a" + manifest + "?ns=registry.example.com"

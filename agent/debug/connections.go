@@ -35,7 +35,7 @@ func ShedReasons() []string {
 
 // connections bounds the connections of a server. At the bound a new one takes the place
 // of that which has been idle, or has sent no request, for longest; else of the one whose
-// request has taken longest, beyond a second. So nobody can keep the kubelet's probes out.
+// request has taken longest, beyond a second. So no client can keep the kubelet's probes out.
 type connections struct {
 	max  int
 	shed func(reason string)

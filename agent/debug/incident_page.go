@@ -124,8 +124,8 @@ func retry(r diagnose.Retry) string {
 	}
 }
 
-// tries is how often the image was tried. An incident that a back-off has opened counts the
-// attempt before, which nobody saw.
+// tries is how often the image was tried. An incident opened by a back-off counts the
+// attempt before it, whose lines were not read.
 func tries(i *incident.Incident) string {
 	if i.Diagnosis.Cause == diagnose.BackOff {
 		return "only back-offs were seen, no attempt"

@@ -81,8 +81,8 @@ func (d *debugHandler) page(title string) page {
 	return p
 }
 
-// render writes a page as its client reads it. A page that cannot be finished is cut off,
-// so that nobody takes it for whole.
+// render writes a page as its client reads it. A page that cannot be finished is cut off
+// by closing the connection, so that it does not look complete.
 func (d *debugHandler) render(w http.ResponseWriter, status int, name string, data any) {
 	w.Header().Set(contentType, "text/html; charset=utf-8")
 	w.WriteHeader(status)

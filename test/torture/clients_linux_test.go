@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// clientMemory is what all clients together may add. Without a bound they added 150 MiB.
+	// clientMemory is what all clients together may add. Without bounds the agent took 202 MiB.
 	clientMemory  = 6 << 20
 	openIncidents = 10_000
 	idleClients   = 3_000
