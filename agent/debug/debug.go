@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"pullcause/agent/enrich"
-	"pullcause/agent/enrich/hostconf"
+	"pullcause/agent/hostconf"
 	"pullcause/logtail"
 )
 

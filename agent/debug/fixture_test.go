@@ -16,7 +16,7 @@ import (
 	"pullcause/agent/detect"
 	"pullcause/agent/diagnose"
 	"pullcause/agent/enrich"
-	"pullcause/agent/enrich/hostconf"
+	"pullcause/agent/hostconf"
 	"pullcause/agent/incident"
 	"pullcause/cri"
 	"pullcause/logtail"

@@ -7,8 +7,8 @@ import (
 
 	"pullcause/agent/diagnose"
 	"pullcause/agent/enrich"
-	"pullcause/agent/enrich/hostconf"
 	"pullcause/agent/export"
+	"pullcause/agent/hostconf"
 )
 
 // pullRow is a pull in flight.

@@ -12,7 +12,7 @@ import (
 
 	"pullcause/agent/diagnose"
 	"pullcause/agent/enrich"
-	"pullcause/agent/enrich/hostconf"
+	"pullcause/agent/hostconf"
 	"pullcause/cri"
 )
 

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pullcause/agent/attempt"
-	"pullcause/agent/enrich/hostconf"
+	"pullcause/agent/hostconf"
 	"pullcause/cri"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"pullcause/agent/attempt"
 	"pullcause/agent/detect"
-	"pullcause/agent/enrich/hostconf"
+	"pullcause/agent/hostconf"
 )
 
 // tellStall tells of a pull that makes no progress, or takes long; once of each. A

@@ -37,11 +37,11 @@ var mayImport = map[string][]string{
 	"agent/attempt":           {"logtail", "agent/redact", "agent/detect"},
 	"agent/diagnose":          {"logtail", "agent/redact", "agent/detect", "agent/attempt"},
 
-	"cri":                   {},
-	"cri/critest":           {"cri"},
-	"agent/probe":           {"agent/redact"},
-	"agent/enrich/hostconf": {"logtail/hostroot"},
-	"agent/enrich":          {"cri", "logtail/hostroot", "logtail/checkpoint", "agent/redact", "agent/enrich/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
+	"cri":            {},
+	"cri/critest":    {"cri"},
+	"agent/probe":    {"agent/redact"},
+	"agent/hostconf": {"logtail/hostroot"},
+	"agent/enrich":   {"cri", "logtail/hostroot", "logtail/checkpoint", "agent/redact", "agent/hostconf", "agent/probe", "agent/detect", "agent/attempt", "agent/diagnose"},
 
 	"agent/incident": {"logtail", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose"},
 
@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"agent/export/otlp/otlptest": {},
 
 	"agent/telemetry": {"logtail", "agent/redact", "agent/diagnose", "agent/export", "agent/export/otlp/endpoint"},
-	"agent/debug":     {"logtail", "agent/escape", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/enrich", "agent/enrich/hostconf", "agent/incident", "agent/export"},
+	"agent/debug":     {"logtail", "agent/escape", "agent/redact", "agent/detect", "agent/attempt", "agent/diagnose", "agent/enrich", "agent/hostconf", "agent/incident", "agent/export"},
 
 	"agent":         {everything},
 	"agent/demo":    {everything},
